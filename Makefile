@@ -1,0 +1,74 @@
+# vecidx: a PostgreSQL index access method for nearest vectors
+#
+#   make demo           install what is missing, build, and show it at work
+#   make check          install what is missing, build, and run every test
+#   make && make install
+
+MODULE_big = vecidx
+PGFILEDESC = "vecidx - index access method for nearest vectors"
+
+# One object a line, lower layers first: a file includes only its own folder
+# and those above its line.
+OBJS = \
+	src/kernel/scalar.o \
+	src/kernel/x86.o \
+	src/kernel/arm.o \
+	src/kernel/choose.o \
+	src/quant/sums.o \
+	src/quant/levels.o \
+	src/quant/half.o \
+	src/quant/plain.o \
+	src/quant/rotation.o \
+	src/quant/quantizer.o \
+	src/quant/encode.o \
+	src/quant/query.o \
+	src/quant/pair.o \
+	src/quant/choose.o \
+	src/type/array.o \
+	src/type/pgvector.o \
+	src/type/distance.o \
+	src/page/layout.o \
+	src/page/buffer.o \
+	src/page/meta.o \
+	src/page/handle.o \
+	src/page/slot.o \
+	src/page/peek.o \
+	src/graph/visited.o \
+	src/graph/search.o \
+	src/graph/prune.o \
+	src/graph/link.o \
+	src/graph/arena.o \
+	src/graph/order.o \
+	src/graph/store.o \
+	src/graph/entry.o \
+	src/graph/rank.o \
+	src/graph/sweep.o \
+	src/graph/calibrate.o \
+	src/options.o \
+	src/am/row.o \
+	src/am/edge.o \
+	src/am/write.o \
+	src/am/insert.o \
+	src/am/build.o \
+	src/am/scan.o \
+	src/am/vacuum.o \
+	src/am/cost.o \
+	src/am/handler.o \
+	src/vecidx.o
+
+EXTENSION = vecidx vecidx_pgvector
+DATA = \
+	sql/vecidx--0.1.0.sql \
+	sql/vecidx_pgvector--0.1.0.sql
+
+# PostgreSQL's headers count as the system's: warnings are for our own code
+PG_CONFIG ?= pg_config
+PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
+PG_CFLAGS = -std=gnu11 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter
+SHLIB_LINK += -lm
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS tracks no headers
+$(OBJS): $(wildcard src/*.h src/*/*.h)

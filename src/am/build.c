@@ -1,0 +1,458 @@
+/*
+ * build.c
+ *	  ambuild: a sample, then the table into an arena, then pages.
+ *
+ * The sample fixes what cannot change later: dimensions, centroid, bits of a
+ * code.  Some of its rows become the queries that calibrate the finished
+ * index.  When the arena has used up maintenance_work_mem it is written out,
+ * and the rest of the table goes into the pages as inserts do.
+ */
+#include "postgres.h"
+
+#include "access/generic_xlog.h"
+#include "access/tableam.h"
+#include "access/xloginsert.h"
+#include "catalog/index.h"
+#include "common/pg_prng.h"
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/backend_progress.h"
+#include "utils/memutils.h"
+#include "utils/sampling.h"
+
+#include "am/am.h"
+#include "am/write.h"
+#include "graph/calibrate.h"
+#include "options.h"
+#include "page/meta.h"
+
+#define PHASE_SAMPLE		2
+#define PHASE_LOAD			3
+#define PHASE_WRITE			4
+#define PHASE_CALIBRATE		5
+
+#define SAMPLE_ROWS			2048
+#define SAMPLE_BLOCKS		1024
+
+/* With so few rows nothing is calibrated: searches look at all of them. */
+#define CALIBRATE_MIN_ROWS	1000
+
+/* Seed of the rotation.  Part of the format only through the metapage, so it may change. */
+#define ROTATION_SEED		UINT64CONST(0x9E3779B97F4A7C15)
+
+/* Rows drawn from the table. */
+typedef struct Sample
+{
+	int			room;
+	int			count;
+	double		seen;			/* rows offered */
+	double		total;			/* rows of the table, estimated */
+	float	   *rows;			/* count x dimensions */
+	ItemPointerData *tids;
+	pg_prng_state prng;
+} Sample;
+
+typedef struct Build
+{
+	/* fixed */
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *info;
+	const VecIdxType *type;
+	MemoryContext row_context;	/* reset after each row */
+	VecIdxMetaFixed fixed;
+	float	   *centroid;
+	VecIdxQuantizer *quantizer;
+
+	/* changes */
+	Sample		sample;
+	VecIdxTruth *truth;			/* NULL: nothing to calibrate */
+	VecIdxArena *arena;			/* NULL: written out, or never begun */
+	VecIdxHandle *handle;		/* once there are pages */
+	VecIdxInserter *inserter;
+	double		rows;			/* indexed */
+} Build;
+
+char *
+vecidx_build_phase(int64 phase)
+{
+	switch (phase)
+	{
+		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+			return "initializing";
+		case PHASE_SAMPLE:
+			return "sampling table";
+		case PHASE_LOAD:
+			return "loading tuples";
+		case PHASE_WRITE:
+			return "writing pages";
+		case PHASE_CALIBRATE:
+			return "calibrating searches";
+		default:
+			return NULL;
+	}
+}
+
+static void
+report_phase(int phase)
+{
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
+}
+
+/* Parameters. */
+
+static VecIdxRerank
+choose_rerank(VecIdxMetric metric, int option, int dimensions)
+{
+	if (metric == VECIDX_HAMMING)
+		return VECIDX_RERANK_NONE;
+	if (option != VECIDX_RERANK_AUTO)
+		return (VecIdxRerank) option;
+	return dimensions <= 96 ? VECIDX_RERANK_FLOAT : VECIDX_RERANK_SQ8;
+}
+
+static void
+take_evidence(VecIdxMetaFixed *fixed, const VecIdxEvidence *evidence)
+{
+	fixed->bits = evidence->bits;
+	fixed->bits_chosen = 1;
+	fixed->sampled = evidence->sampled;
+	fixed->contrast = evidence->contrast;
+	memcpy(fixed->noise, evidence->noise, sizeof(fixed->noise));
+}
+
+/* Fills in all that can be known without rows; the bits are chosen by the dimensions alone. */
+void
+vecidx_build_fixed(Relation index, int dimensions, VecIdxMetaFixed *fixed)
+{
+	VecIdxOptions options = vecidx_options_of(index);
+	const VecIdxType *type = vecidx_row_type(index);
+
+	memset(fixed, 0, sizeof(VecIdxMetaFixed));
+	fixed->metric = type->metric;
+	fixed->m = options.m;
+	fixed->ef_construction = options.ef_construction;
+	fixed->growth = VECIDX_MIN_GROWTH;
+	fixed->seed = ROTATION_SEED;
+	if (!pg_strong_random(&fixed->build, sizeof(fixed->build)))
+		elog(ERROR, "could not generate random build number");
+	fixed->dimensions = dimensions;
+	fixed->rerank = choose_rerank(type->metric, options.rerank, dimensions);
+	fixed->bits = options.quantizer;
+	if (type->metric == VECIDX_HAMMING)
+		fixed->bits = 1;
+	else if (dimensions > 0 && options.quantizer == VECIDX_QUANTIZER_AUTO)
+	{
+		VecIdxSample nothing = {type->metric, dimensions, NULL, 0, 0, NULL};
+		VecIdxEvidence evidence;
+
+		vecidx_quant_choose(&nothing, &evidence);
+		take_evidence(fixed, &evidence);
+	}
+}
+
+/* A slot of adjacency or upper links must fit a page whatever m is; the others may span. */
+static void
+check_options(Relation index)
+{
+	VecIdxOptions options = vecidx_options_of(index);
+
+	if (options.ef_construction < options.m)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ef_construction (%d) of index \"%s\" must not be less than m (%d)",
+						options.ef_construction, RelationGetRelationName(index), options.m)));
+}
+
+/* Sampling. */
+
+/* Where the next row goes so that all have the same chance to stay, or -1 (Vitter's algorithm R). */
+static int
+choose_place(Sample *sample)
+{
+	sample->seen++;
+	if (sample->room == 0 || sample->count < sample->room)
+		return sample->count;
+	if (pg_prng_double(&sample->prng) * sample->seen >= sample->room)
+		return -1;
+	return (int) pg_prng_uint64_range(&sample->prng, 0, sample->room - 1);
+}
+
+static void
+sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	Build	   *build = state;
+	Sample	   *sample = &build->sample;
+	MemoryContext old;
+	int			dimensions;
+	float	   *row;
+	int			place;
+
+	if (isnull[0])
+		return;
+	place = choose_place(sample);
+	if (place < 0)
+		return;
+	old = MemoryContextSwitchTo(build->row_context);
+	row = vecidx_row_decode(index, &build->type->decoder, build->type->metric, values[0],
+							build->fixed.dimensions, &dimensions);
+	MemoryContextSwitchTo(old);
+	if (row == NULL)
+		return;
+	build->fixed.dimensions = dimensions;
+	if (sample->room == 0)
+	{
+		Size		memory = (Size) maintenance_work_mem * 1024 / 4;
+
+		sample->room = Max(16, Min(SAMPLE_ROWS, memory / (dimensions * sizeof(float))));
+		sample->rows = palloc_extended((Size) sample->room * dimensions * sizeof(float), MCXT_ALLOC_HUGE);
+		sample->tids = palloc(sample->room * sizeof(ItemPointerData));
+	}
+	if (place == sample->count)
+		sample->count++;
+	memcpy(sample->rows + (Size) place * dimensions, row, dimensions * sizeof(float));
+	sample->tids[place] = *tid;
+	MemoryContextReset(build->row_context);
+}
+
+/* Returns the number of heap rows, if all blocks were looked at: always so when no row was found. */
+static double
+sample_table(Build *build)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
+	BlockSamplerData sampler;
+	double		heap_rows = 0;
+
+	report_phase(PHASE_SAMPLE);
+	BlockSampler_Init(&sampler, blocks, SAMPLE_BLOCKS, 1);
+	pg_prng_seed(&build->sample.prng, 1);
+	while (BlockSampler_HasMore(&sampler))
+	{
+		CHECK_FOR_INTERRUPTS();
+		heap_rows += table_index_build_range_scan(build->heap, build->index, build->info, false, true, false,
+												  BlockSampler_Next(&sampler), 1, sample_row, build, NULL);
+	}
+	build->sample.total = build->sample.seen * ((double) blocks / Max(Min(blocks, SAMPLE_BLOCKS), 1));
+	if (build->sample.count == 0 && blocks > SAMPLE_BLOCKS)
+		heap_rows = table_index_build_scan(build->heap, build->index, build->info, false, false, sample_row, build, NULL);
+	return heap_rows;
+}
+
+static void
+compute_centroid(Build *build)
+{
+	const Sample *sample = &build->sample;
+	int			dimensions = build->fixed.dimensions;
+	double	   *sum = palloc0(dimensions * sizeof(double));
+
+	build->centroid = palloc0(dimensions * sizeof(float));
+	for (int i = 0; i < sample->count; i++)
+	{
+		for (int j = 0; j < dimensions; j++)
+			sum[j] += sample->rows[(Size) i * dimensions + j];
+	}
+	for (int j = 0; j < dimensions; j++)
+		build->centroid[j] = (float) (sum[j] / sample->count);
+	pfree(sum);
+}
+
+static void
+choose_quantizer(Build *build)
+{
+	const Sample *sample = &build->sample;
+	VecIdxMetaFixed *fixed = &build->fixed;
+	VecIdxQuantParams params;
+
+	if (vecidx_options_of(build->index).quantizer == VECIDX_QUANTIZER_AUTO && fixed->metric != VECIDX_HAMMING)
+	{
+		VecIdxSample rows = {fixed->metric, fixed->dimensions, sample->rows, sample->count, sample->total, build->centroid};
+		VecIdxEvidence evidence;
+
+		vecidx_quant_choose(&rows, &evidence);
+		take_evidence(fixed, &evidence);
+	}
+	params = vecidx_layout_quant(fixed);
+	build->quantizer = vecidx_quantizer_init(palloc(vecidx_quantizer_size(&params)), &params, build->centroid);
+}
+
+/* Loading. */
+
+/* Writes the arena to pages; rows that follow are inserted there. */
+static void
+flush_arena(Build *build)
+{
+	uint32	   *ids;
+
+	report_phase(PHASE_WRITE);
+	vecidx_arena_finish(build->arena);
+	ids = vecidx_write_index(build->index, &build->fixed, build->centroid, build->arena);
+	if (build->truth != NULL)
+		vecidx_truth_renumber(build->truth, ids);
+	vecidx_arena_free(build->arena);
+	build->arena = NULL;
+	build->handle = vecidx_handle_acquire(build->index);
+	vecidx_handle_release_with(build->handle, CurrentMemoryContext);
+}
+
+static uint32
+place_row(Build *build, const float *row, ItemPointer tid)
+{
+	MemoryContext old;
+	uint32		node = VECIDX_NONE;
+
+	if (build->arena != NULL)
+		node = vecidx_arena_add(build->arena, row, tid);
+	if (node != VECIDX_NONE)
+		return node;
+
+	old = MemoryContextSwitchTo(GetMemoryChunkContext(build));
+	if (build->arena != NULL)
+	{
+		ereport(DEBUG1,
+				(errmsg("graph of index \"%s\" no longer fits into maintenance_work_mem after %.0f rows",
+						RelationGetRelationName(build->index), build->rows),
+				 errhint("Increase maintenance_work_mem to speed up the build.")));
+		flush_arena(build);
+		report_phase(PHASE_LOAD);
+		build->inserter = vecidx_inserter_create(build->handle, false);
+	}
+	MemoryContextSwitchTo(old);
+	vecidx_handle_refresh(build->handle);
+	return vecidx_inserter_add(build->inserter, row, tid);
+}
+
+static void
+load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+{
+	Build	   *build = state;
+	MemoryContext old;
+	int			dimensions;
+	float	   *row;
+
+	CHECK_FOR_INTERRUPTS();
+	if (isnull[0])
+		return;
+	old = MemoryContextSwitchTo(build->row_context);
+	row = vecidx_row_decode(index, &build->type->decoder, build->type->metric, values[0],
+							build->fixed.dimensions, &dimensions);
+	if (row != NULL)
+	{
+		uint32		node = place_row(build, row, tid);
+
+		if (build->truth != NULL)
+			vecidx_truth_note(build->truth, row, tid, node);
+		build->rows++;
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) build->rows);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(build->row_context);
+}
+
+/* Queries are rows of the sample, evenly spread over it. */
+static void
+prepare_truth(Build *build)
+{
+	const Sample *sample = &build->sample;
+	int			count = Min(VECIDX_CALIBRATE_QUERIES, sample->count);
+
+	if (sample->seen < CALIBRATE_MIN_ROWS)
+		return;
+	build->truth = vecidx_truth_create(build->type->metric, build->fixed.dimensions, count);
+	for (int i = 0; i < count; i++)
+	{
+		Size		place = (Size) i * sample->count / count;
+
+		vecidx_truth_query(build->truth, i, sample->rows + place * build->fixed.dimensions, &sample->tids[place]);
+	}
+}
+
+static void
+calibrate_index(Build *build)
+{
+	VecIdxEdit	edit;
+	VecIdxMeta *meta;
+
+	report_phase(PHASE_CALIBRATE);
+	vecidx_handle_refresh(build->handle);
+	vecidx_calibrate(build->handle, build->truth, &build->fixed);
+	vecidx_edit_begin(&edit, build->index, false);
+	meta = vecidx_meta_edit(&edit, build->handle);
+	memcpy(meta->fixed.beam, build->fixed.beam, sizeof(build->fixed.beam));
+	meta->fixed.calibrated = build->fixed.calibrated;
+	vecidx_meta_changed(meta, build->handle);
+	vecidx_edit_finish(&edit);
+}
+
+static double
+load_table(Build *build)
+{
+	VecIdxLayout layout;
+	double		heap_rows;
+
+	vecidx_layout_init(&layout, &build->fixed);
+	build->arena = vecidx_arena_create(build->quantizer, &layout, build->fixed.m, build->fixed.ef_construction,
+									   (Size) maintenance_work_mem * 1024);
+	report_phase(PHASE_LOAD);
+	heap_rows = table_index_build_scan(build->heap, build->index, build->info, true, true, load_row, build, NULL);
+	if (build->arena != NULL && vecidx_arena_nodes(build->arena) > 0)
+		flush_arena(build);
+	return heap_rows;
+}
+
+/* No row that could be indexed: the metapage alone. */
+static void
+write_no_rows(Build *build)
+{
+	vecidx_build_fixed(build->index, vecidx_row_declared_dimensions(build->index), &build->fixed);
+	vecidx_write_empty(build->index, MAIN_FORKNUM, &build->fixed, false);
+}
+
+IndexBuildResult *
+vecidx_build(Relation heap, Relation index, IndexInfo *info)
+{
+	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx build", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Build	   *build = palloc0(sizeof(Build));
+
+	if (RelationGetNumberOfBlocks(index) != 0)
+		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+	check_options(index);
+	build->heap = heap;
+	build->index = index;
+	build->info = info;
+	build->type = vecidx_row_type(index);
+	build->row_context = AllocSetContextCreate(context, "vecidx build row", ALLOCSET_DEFAULT_SIZES);
+	build->fixed.dimensions = vecidx_row_declared_dimensions(index);
+
+	result->heap_tuples = sample_table(build);
+	if (build->sample.count > 0)
+	{
+		vecidx_build_fixed(index, build->fixed.dimensions, &build->fixed);
+		compute_centroid(build);
+		choose_quantizer(build);
+		prepare_truth(build);
+		result->heap_tuples = load_table(build);
+	}
+	if (build->handle == NULL)
+		write_no_rows(build);
+	else if (build->truth != NULL)
+		calibrate_index(build);
+	if (RelationNeedsWAL(index))
+		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+	result->index_tuples = build->rows;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return result;
+}
+
+void
+vecidx_build_empty(Relation index)
+{
+	VecIdxMetaFixed fixed;
+
+	check_options(index);
+	vecidx_build_fixed(index, vecidx_row_declared_dimensions(index), &fixed);
+	vecidx_write_empty(index, INIT_FORKNUM, &fixed, true);
+}

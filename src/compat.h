@@ -1,0 +1,48 @@
+/*
+ * compat.h
+ *	  Differences between PostgreSQL 15 and 18: the only place that looks at
+ *	  PG_VERSION_NUM.  Each wrapper has the shape of the newest release.
+ */
+#ifndef VECIDX_COMPAT_H
+#define VECIDX_COMPAT_H
+
+#include "postgres.h"
+
+#include "commands/vacuum.h"
+#include "storage/buf_internals.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "vecidx supports PostgreSQL 15 to 18"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+typedef RelFileLocator VecIdxLocator;
+#define VecIdxRelationLocator(rel) ((rel)->rd_locator)
+#define VecIdxLocatorEquals(a, b) RelFileLocatorEquals(a, b)
+#define VecIdxBufferTagEquals(a, b) BufferTagsEqual(a, b)
+#define VecIdxInitBufferTag(tag, locator, block) InitBufferTag(tag, &(locator), MAIN_FORKNUM, block)
+#else
+typedef RelFileNode VecIdxLocator;
+#define VecIdxRelationLocator(rel) ((rel)->rd_node)
+#define VecIdxLocatorEquals(a, b) RelFileNodeEquals(a, b)
+#define VecIdxBufferTagEquals(a, b) BUFFERTAGS_EQUAL(*(a), *(b))
+#define VecIdxInitBufferTag(tag, locator, block) INIT_BUFFERTAG(*(tag), locator, MAIN_FORKNUM, block)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define VecIdxVacuumDelayPoint(analyze) vacuum_delay_point(analyze)
+#else
+#define VecIdxVacuumDelayPoint(analyze) vacuum_delay_point()
+#endif
+
+/* Since 18 an infinite cost alone no longer keeps the planner from a path. */
+#if PG_VERSION_NUM >= 180000
+#define VecIdxDisablePath(indexpath) ((indexpath)->path.disabled_nodes = 2)
+#else
+#define VecIdxDisablePath(indexpath) ((void) (indexpath))
+#endif
+
+#endif							/* VECIDX_COMPAT_H */

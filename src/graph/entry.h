@@ -1,0 +1,33 @@
+/*
+ * entry.h
+ *	  Where searches of an index start: all nodes of one upper level.
+ */
+#ifndef VECIDX_ENTRY_H
+#define VECIDX_ENTRY_H
+
+#include "graph/store.h"
+
+/* A level of up to this many nodes is looked at as a whole. */
+#define VECIDX_ENTRY_MAX	512
+
+/*
+ * The entry nodes with a copy of their code slots, kept with the handle.
+ * They only steer: a node of the list may have been freed since.
+ */
+struct VecIdxEntries
+{
+	/* the metapage when the list was made */
+	uint32		epoch;
+	uint32		entry;
+	uint32		level_nodes;	/* on the list's level */
+
+	int			level;
+	uint32		count;
+	VecIdxCandidate *batch;		/* node and upper slot of each */
+	char	   *codes;			/* their code slots, one after the other */
+};
+
+/* The list, made if need be; NULL for an empty graph. */
+extern VecIdxEntries *vecidx_entries_get(VecIdxStore *store);
+
+#endif							/* VECIDX_ENTRY_H */

@@ -1,0 +1,72 @@
+/*
+ * graph.h
+ *	  What a search sees of a graph, wherever it lies: candidates, and a source
+ *	  that expands them.
+ */
+#ifndef VECIDX_GRAPH_H
+#define VECIDX_GRAPH_H
+
+#include "postgres.h"
+
+#include "graph/visited.h"
+#include "quant/quant.h"
+#include "vecidx.h"
+
+/* A node met by a search. */
+typedef struct VecIdxCandidate
+{
+	uint32		node;
+	uint32		upper;			/* its upper slot on the level searched; none on level 0 */
+	float		estimate;		/* order distance by the code */
+	float		bound;			/* half-width of the interval around it */
+} VecIdxCandidate;
+
+/*
+ * A source of nodes for one query.  The arena of a build and the pages of an
+ * index are the two there are.
+ */
+typedef struct VecIdxSource VecIdxSource;
+struct VecIdxSource
+{
+	/*
+	 * Writes the neighbours of a candidate on a level that "visited" does not
+	 * hold yet, with estimates, and adds them to it.  batch has room for
+	 * 2 * VECIDX_MAX_M.  Returns their number.
+	 */
+	int			(*expand) (VecIdxSource *source, const VecIdxCandidate *from, int level,
+						   VecIdxVisited *visited, VecIdxCandidate *batch);
+
+	/*
+	 * Gives the nodes from which a search starts, with estimates, and on which
+	 * level they stand: floor or higher.  Several are all of their level.
+	 * Returns their number; 0 for an empty graph.  *batch is the source's own
+	 * memory.
+	 */
+	int			(*enter) (VecIdxSource *source, int floor, int *level, VecIdxCandidate **batch);
+
+	/*
+	 * The rerank vector of a node (its code, where there is none), or NULL if
+	 * the node is not live.  Good until the source is given its next query.
+	 */
+	const uint8 *(*vector) (VecIdxSource *source, uint32 node);
+};
+
+#define VECIDX_BATCH_MAX	(2 * VECIDX_MAX_M)
+
+/* A possible neighbour of a node, for pruning. */
+typedef struct VecIdxNeighbour
+{
+	uint32		node;
+	uint32		upper;
+	float		distance;		/* order distance to the node whose neighbours are chosen */
+	const uint8 *vector;		/* rerank vector (code, where there is none) */
+} VecIdxNeighbour;
+
+/*
+ * Keeps at most "room" of count neighbours, in place, and returns how many:
+ * nearest first, each only if it is nearer to the node than to any neighbour
+ * kept before (HNSW's heuristic, Malkov & Yashunin, algorithm 4).
+ */
+extern int	vecidx_prune(const VecIdxQuantizer *quantizer, VecIdxNeighbour *neighbours, int count, int room);
+
+#endif							/* VECIDX_GRAPH_H */

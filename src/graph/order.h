@@ -1,0 +1,16 @@
+/*
+ * order.h
+ *	  Which ids the nodes of a build get: neighbours near each other.
+ */
+#ifndef VECIDX_ORDER_H
+#define VECIDX_ORDER_H
+
+#include "graph/arena.h"
+
+/*
+ * Returns, for each new id, the arena's node that gets it.  Nodes that fill a
+ * code page together are chosen to have many links among them.
+ */
+extern uint32 *vecidx_order_nodes(const VecIdxArena *arena, uint32 per_page);
+
+#endif							/* VECIDX_ORDER_H */

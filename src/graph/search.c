@@ -1,0 +1,276 @@
+/*
+ * search.c
+ *	  Beam search over a source.
+ *
+ * Every node met stays in found[], also those too far for the beam, so that
+ * a search can be resumed with a wider beam and nothing is estimated twice.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "graph/search.h"
+
+void
+vecidx_search_init(VecIdxSearch *search, VecIdxSource *source, MemoryContext context)
+{
+	memset(search, 0, sizeof(VecIdxSearch));
+	search->source = source;
+	search->context = context;
+	search->found_room = 1024;
+	search->found = MemoryContextAlloc(context, search->found_room * sizeof(VecIdxCandidate));
+	search->queued = MemoryContextAlloc(context, search->found_room * sizeof(bool));
+	search->frontier_room = 512;
+	search->frontier = MemoryContextAlloc(context, search->frontier_room * sizeof(uint32));
+	vecidx_visited_init(&search->visited, context, 1024);
+}
+
+void
+vecidx_search_reset(VecIdxSearch *search)
+{
+	vecidx_visited_clear(&search->visited);
+	search->found_count = 0;
+	search->frontier_count = 0;
+	search->beam_count = 0;
+	search->ef = 0;
+}
+
+/* Frontier: a binary min-heap of indexes into found[]. */
+
+static inline float
+frontier_estimate(const VecIdxSearch *search, uint32 position)
+{
+	return search->found[search->frontier[position]].estimate;
+}
+
+static void
+frontier_push(VecIdxSearch *search, uint32 index)
+{
+	float		estimate = search->found[index].estimate;
+	uint32		at;
+
+	if (search->frontier_count == search->frontier_room)
+	{
+		search->frontier_room *= 2;
+		search->frontier = repalloc_huge(search->frontier, (Size) search->frontier_room * sizeof(uint32));
+	}
+	search->queued[index] = true;
+	at = search->frontier_count++;
+	while (at > 0 && estimate < frontier_estimate(search, (at - 1) / 2))
+	{
+		search->frontier[at] = search->frontier[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	search->frontier[at] = index;
+}
+
+static uint32
+frontier_pop(VecIdxSearch *search)
+{
+	uint32		top = search->frontier[0];
+	uint32		moved = search->frontier[--search->frontier_count];
+	uint32		count = search->frontier_count;
+	float		estimate = search->found[moved].estimate;
+	uint32		at = 0;
+
+	while (at * 2 + 1 < count)
+	{
+		uint32		child = at * 2 + 1;
+
+		if (child + 1 < count && frontier_estimate(search, child + 1) < frontier_estimate(search, child))
+			child++;
+		if (estimate <= frontier_estimate(search, child))
+			break;
+		search->frontier[at] = search->frontier[child];
+		at = child;
+	}
+	if (count > 0)
+		search->frontier[at] = moved;
+	return top;
+}
+
+/* Beam: a binary max-heap of the ef smallest estimates. */
+
+static void
+beam_sift_down(float *beam, uint32 count, float estimate)
+{
+	uint32		at = 0;
+
+	while (at * 2 + 1 < count)
+	{
+		uint32		child = at * 2 + 1;
+
+		if (child + 1 < count && beam[child + 1] > beam[child])
+			child++;
+		if (estimate >= beam[child])
+			break;
+		beam[at] = beam[child];
+		at = child;
+	}
+	beam[at] = estimate;
+}
+
+/* Offers an estimate; returns false if it is not among the ef best. */
+static bool
+beam_offer(VecIdxSearch *search, float estimate)
+{
+	float	   *beam = search->beam;
+	uint32		at;
+
+	if (search->beam_count == search->ef)
+	{
+		if (estimate >= beam[0])
+			return false;
+		beam_sift_down(beam, search->beam_count, estimate);
+		return true;
+	}
+	at = search->beam_count++;
+	while (at > 0 && beam[(at - 1) / 2] < estimate)
+	{
+		beam[at] = beam[(at - 1) / 2];
+		at = (at - 1) / 2;
+	}
+	beam[at] = estimate;
+	return true;
+}
+
+/* Makes the beam ef wide: offers it all nodes met again, and queues those that were too far before. */
+static void
+widen_beam(VecIdxSearch *search, uint32 ef)
+{
+	if (search->beam != NULL)
+		pfree(search->beam);
+	search->beam = MemoryContextAllocHuge(search->context, (Size) ef * sizeof(float));
+	search->beam_count = 0;
+	search->ef = ef;
+	for (uint32 i = 0; i < search->found_count; i++)
+	{
+		if (beam_offer(search, search->found[i].estimate) && !search->queued[i])
+			frontier_push(search, i);
+	}
+}
+
+static void
+add_found(VecIdxSearch *search, const VecIdxCandidate *candidate)
+{
+	uint32		index = search->found_count;
+
+	if (index == search->found_room)
+	{
+		search->found_room *= 2;
+		search->found = repalloc_huge(search->found, (Size) search->found_room * sizeof(VecIdxCandidate));
+		search->queued = repalloc_huge(search->queued, (Size) search->found_room * sizeof(bool));
+	}
+	search->found[search->found_count++] = *candidate;
+	search->queued[index] = false;
+	if (search->ef > 0 && beam_offer(search, candidate->estimate))
+		frontier_push(search, index);
+}
+
+void
+vecidx_search_seed(VecIdxSearch *search, const VecIdxCandidate *candidate)
+{
+	if (vecidx_visited_add(&search->visited, candidate->node))
+		add_found(search, candidate);
+}
+
+bool
+vecidx_search_run(VecIdxSearch *search, int level, uint32 ef)
+{
+	VecIdxCandidate batch[VECIDX_BATCH_MAX];
+
+	if (ef > search->ef)
+		widen_beam(search, ef);
+	while (search->frontier_count > 0)
+	{
+		VecIdxCandidate from;
+		int			count;
+
+		if (search->beam_count == search->ef && frontier_estimate(search, 0) > search->beam[0])
+			return true;
+		CHECK_FOR_INTERRUPTS();
+		from = search->found[frontier_pop(search)];
+		count = search->source->expand(search->source, &from, level, &search->visited, batch);
+		search->expanded++;
+		search->estimated += count;
+		for (int i = 0; i < count; i++)
+			add_found(search, &batch[i]);
+	}
+	return false;
+}
+
+const VecIdxCandidate *
+vecidx_search_nearest(const VecIdxSearch *search)
+{
+	const VecIdxCandidate *nearest = NULL;
+
+	for (uint32 i = 0; i < search->found_count; i++)
+	{
+		const VecIdxCandidate *candidate = &search->found[i];
+
+		if (nearest == NULL || candidate->estimate < nearest->estimate)
+			nearest = candidate;
+	}
+	return nearest;
+}
+
+static int
+compare_candidates(const void *a, const void *b)
+{
+	float		x = ((const VecIdxCandidate *) a)->estimate;
+	float		y = ((const VecIdxCandidate *) b)->estimate;
+
+	return (x > y) - (x < y);
+}
+
+void
+vecidx_search_lower(VecIdxSearch *search, int level, uint32 count)
+{
+	uint32		met = search->found_count;
+	VecIdxCandidate *seeds = palloc_extended(met * sizeof(VecIdxCandidate), MCXT_ALLOC_HUGE);
+
+	for (uint32 i = 0; i < met; i++)
+		seeds[i] = search->found[i];
+	qsort(seeds, met, sizeof(VecIdxCandidate), compare_candidates);
+	vecidx_search_reset(search);
+	for (uint32 i = 0; i < Min(met, count); i++)
+	{
+		seeds[i].upper = level > 1 ? seeds[i].upper - 1 : VECIDX_NONE;
+		vecidx_search_seed(search, &seeds[i]);
+	}
+	pfree(seeds);
+}
+
+bool
+vecidx_search_descend(VecIdxSearch *search, int level)
+{
+	VecIdxCandidate *batch;
+	VecIdxCandidate nearest;
+	int			at;
+	int			count = search->source->enter(search->source, level, &at, &batch);
+
+	vecidx_search_reset(search);
+	if (count == 0)
+		return false;
+	nearest = batch[0];
+	for (int i = 1; i < count; i++)
+	{
+		if (batch[i].estimate < nearest.estimate)
+			nearest = batch[i];
+	}
+	search->estimated += count;
+	while (at > level)
+	{
+		vecidx_search_reset(search);
+		vecidx_search_seed(search, &nearest);
+		if (count == 1)
+			vecidx_search_run(search, at, 1);
+		count = 1;
+		nearest = *vecidx_search_nearest(search);
+		nearest.upper = at > 1 ? nearest.upper - 1 : VECIDX_NONE;
+		at--;
+	}
+	vecidx_search_reset(search);
+	vecidx_search_seed(search, &nearest);
+	return true;
+}

@@ -1,0 +1,71 @@
+/*
+ * store.h
+ *	  The graph in the index's pages, as a source for searches.
+ */
+#ifndef VECIDX_STORE_H
+#define VECIDX_STORE_H
+
+#include "graph/graph.h"
+#include "page/handle.h"
+#include "page/slot.h"
+
+typedef struct VecIdxStore
+{
+	VecIdxSource source;		/* must come first */
+
+	/* fixed */
+	VecIdxHandle *handle;		/* held by whoever made the store */
+	MemoryContext context;
+
+	/* the query under way */
+	const VecIdxQuery *query;
+	MemoryContext copies;		/* rerank vectors given out by vector() */
+
+	VecIdxCandidate entrance;	/* where a search from the top starts */
+
+	/* scratch, a slot each */
+	VecIdxAdjacencySlot *adjacency;
+	VecIdxUpperSlot *upper;
+	VecIdxCodeSlot *code;
+	VecIdxRerankSlot *rerank;
+
+	/* the page that a pass over all nodes is at */
+	char	   *page;
+	BlockNumber block;
+
+	/* counters over the store's life */
+	uint64		peeks;			/* codes read without a pin */
+	uint64		pins;			/* codes read with one */
+	uint64		distances;		/* rerank vectors read */
+} VecIdxStore;
+
+extern void vecidx_store_init(VecIdxStore *store, VecIdxHandle *handle, MemoryContext context);
+
+/* The query that estimates are for from now on.  Frees vectors given out before. */
+extern void vecidx_store_query(VecIdxStore *store, const VecIdxQuery *query);
+
+/*
+ * Order distance of a node by its rerank vector, read under lock.  *version
+ * tells which life of the slot it belongs to.  Where there are no rerank
+ * vectors the estimate stands and *version is VECIDX_NONE.
+ */
+extern float vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, uint32 *version);
+
+/*
+ * Errors unless the id is one that the index has given out; looks at the
+ * metapage again when it seems not to be.
+ */
+extern void vecidx_store_check_node(VecIdxStore *store, uint32 node, const char *where);
+
+/* Estimates a node whatever way it takes; false if its code slot is free. */
+extern bool vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate);
+
+/*
+ * Estimates nodes in ascending order, page by page, for a pass over all of
+ * them; false for a slot that holds no node.  Copies each page under lock and
+ * keeps no pin.  rewind before and after.
+ */
+extern void vecidx_store_rewind(VecIdxStore *store);
+extern bool vecidx_store_next(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate);
+
+#endif							/* VECIDX_STORE_H */

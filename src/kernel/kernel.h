@@ -1,0 +1,84 @@
+/*
+ * kernel.h
+ *	  The inner loops: every function that touches each dimension of a vector.
+ *
+ * A kernel set is one implementation of all entries for one instruction set.
+ * scalar.c is the definition of each entry and the oracle of the tests; the
+ * other sets must give the same integers, and floats that differ only by the
+ * order of summation.  One set is chosen at first use, by what the processor
+ * and the operating system offer; vecidx_kernels_force() overrides that.
+ *
+ * Needs nothing of PostgreSQL but c.h.
+ */
+#ifndef VECIDX_KERNEL_H
+#define VECIDX_KERNEL_H
+
+#include "c.h"
+
+/*
+ * Codes are arrays of B-bit unsigned integers u[i], i < n, n a multiple of
+ * 64, B = 1, 2, 4 or 8.
+ *
+ * B = 1: dimension i is bit (i % 8) of byte i / 8, least significant first.
+ *
+ * B = 2, 4, 8: each 16 bytes hold 128 / B consecutive dimensions; dimension i
+ * of such a block is at byte i % 16, bits [B * (i / 16), B * (i / 16) + B).
+ *
+ * A query against 1-bit codes is four bit planes: plane j has bit j of the
+ * query's 4-bit two's complement integers v[i] (plane 3 weighs -8).  The
+ * planes are interleaved by 64 dimensions: bytes [32 * b + 8 * j, + 8) hold
+ * plane j of dimensions [64 * b, 64 * b + 64), in the bit order of the code.
+ */
+typedef struct VecIdxKernels
+{
+	const char *name;
+
+	/* sum of a[i] * b[i]; any n >= 0, no alignment */
+	float		(*dot) (const float *a, const float *b, int n);
+	/* sum of (a[i] - b[i])^2; likewise */
+	float		(*l2sq) (const float *a, const float *b, int n);
+
+	/* sum of u[i] * v[i], u from a 1-bit code, v from bit planes */
+	int32		(*dot_b1) (const uint8 *code, const uint8 *planes, int n);
+	/* sum of u[i] * q[i] for B = 2, 4, 8, int8 query |q[i]| <= 127 */
+	int32		(*dot_b2) (const uint8 *code, const int8 *q, int n);
+	int32		(*dot_b4) (const uint8 *code, const int8 *q, int n);
+	int32		(*dot_b8) (const uint8 *code, const int8 *q, int n);
+
+	/* sum of u[i] * z[i], float query, for B = 4 and 8 */
+	float		(*dotf_b4) (const uint8 *code, const float *z, int n);
+	float		(*dotf_b8) (const uint8 *code, const float *z, int n);
+
+	/* sum of u[i] * w[i], both from codes of B = 4 or 8 (fits int32 to n = 16384 * 2) */
+	int32		(*pair_b4) (const uint8 *a, const uint8 *b, int n);
+	int32		(*pair_b8) (const uint8 *a, const uint8 *b, int n);
+
+	/* number of bits that differ in the first nbytes bytes */
+	int32		(*hamming) (const uint8 *a, const uint8 *b, int nbytes);
+
+	/* n IEEE half-precision numbers, native byte order, no alignment, exactly as floats */
+	void		(*half_to_float) (const uint8 *half, float *out, int n);
+
+	/*
+	 * In-place Walsh-Hadamard transform, not normalised; n a power of two >= 1.
+	 * The butterflies run at distance 1, 2, 4, ... n / 2, in every set, so that
+	 * the results are equal to the last bit: codes on disk depend on it.
+	 */
+	void		(*hadamard) (float *x, int n);
+} VecIdxKernels;
+
+/* The set in use.  Never NULL; the first use through it chooses. */
+extern const VecIdxKernels *vecidx_kernels(void);
+
+/*
+ * Use the set of that name from now on ("auto" chooses again).  Returns false
+ * and changes nothing when this build or this processor lacks it.
+ */
+extern bool vecidx_kernels_force(const char *name);
+
+/* The sets that this processor can run, best first, scalar last; returns their number. */
+extern int	vecidx_kernels_available(const VecIdxKernels **sets, int max);
+
+extern const VecIdxKernels vecidx_kernels_scalar;
+
+#endif							/* VECIDX_KERNEL_H */

@@ -1,0 +1,267 @@
+/*
+ * scalar.c
+ *	  The kernels in plain C: the definition of each entry, and the set of last
+ *	  resort.
+ *
+ * Speed is second here, but loops over floats keep several partial sums: that
+ * is nearer to the exact value than one running sum, and lets any compiler
+ * vectorise them.
+ */
+#include "c.h"
+
+#include "kernel/kernel.h"
+
+/* Partial sums in the float loops. */
+#define LANES 8
+
+/* Callers promise no alignment, so every float goes through here. */
+static inline float
+load_float(const float *p)
+{
+	float		value;
+
+	memcpy(&value, p, sizeof(value));
+	return value;
+}
+
+static inline float
+sum_lanes(const float *lane)
+{
+	return ((lane[0] + lane[4]) + (lane[2] + lane[6])) +
+		((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+static float
+dot(const float *a, const float *b, int n)
+{
+	float		lane[LANES] = {0};
+	int			i = 0;
+
+	for (; i + LANES <= n; i += LANES)
+	{
+		for (int j = 0; j < LANES; j++)
+			lane[j] += load_float(a + i + j) * load_float(b + i + j);
+	}
+	for (; i < n; i++)
+		lane[i % LANES] += load_float(a + i) * load_float(b + i);
+	return sum_lanes(lane);
+}
+
+static float
+l2sq(const float *a, const float *b, int n)
+{
+	float		lane[LANES] = {0};
+	int			i;
+
+	for (i = 0; i + LANES <= n; i += LANES)
+	{
+		for (int j = 0; j < LANES; j++)
+		{
+			float		d = load_float(a + i + j) - load_float(b + i + j);
+
+			lane[j] += d * d;
+		}
+	}
+	for (; i < n; i++)
+	{
+		float		d = load_float(a + i) - load_float(b + i);
+
+		lane[i % LANES] += d * d;
+	}
+	return sum_lanes(lane);
+}
+
+static inline int
+count_bits(uint8 byte)
+{
+	byte = (byte & 0x55) + ((byte >> 1) & 0x55);
+	byte = (byte & 0x33) + ((byte >> 2) & 0x33);
+	return (byte & 0x0f) + (byte >> 4);
+}
+
+static int32
+dot_b1(const uint8 *code, const uint8 *planes, int n)
+{
+	int32		sum = 0;
+
+	for (int i = 0; i < n / 8; i++)
+	{
+		/* byte i % 8 of each plane of 64-dimension block i / 8 */
+		const uint8 *plane = planes + 32 * (i / 8) + i % 8;
+
+		sum += count_bits(code[i] & plane[0]);
+		sum += count_bits(code[i] & plane[8]) * 2;
+		sum += count_bits(code[i] & plane[16]) * 4;
+		sum -= count_bits(code[i] & plane[24]) * 8;
+	}
+	return sum;
+}
+
+/* Level of dimension i of a code of 2, 4 or 8 bits. */
+static inline int
+level_at(const uint8 *code, int bits, int i)
+{
+	int			per_block = 128 / bits;
+	int			in_block = i % per_block;
+	uint8		byte = code[16 * (i / per_block) + in_block % 16];
+
+	return (byte >> (bits * (in_block / 16))) & ((1 << bits) - 1);
+}
+
+static inline int32
+dot_levels(const uint8 *code, const int8 *q, int bits, int n)
+{
+	int32		sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += level_at(code, bits, i) * q[i];
+	return sum;
+}
+
+static int32
+dot_b2(const uint8 *code, const int8 *q, int n)
+{
+	return dot_levels(code, q, 2, n);
+}
+
+static int32
+dot_b4(const uint8 *code, const int8 *q, int n)
+{
+	return dot_levels(code, q, 4, n);
+}
+
+static int32
+dot_b8(const uint8 *code, const int8 *q, int n)
+{
+	return dot_levels(code, q, 8, n);
+}
+
+static inline float
+dotf_levels(const uint8 *code, const float *z, int bits, int n)
+{
+	float		lane[LANES] = {0};
+
+	for (int i = 0; i < n; i += LANES)
+	{
+		for (int j = 0; j < LANES; j++)
+			lane[j] += (float) level_at(code, bits, i + j) * load_float(z + i + j);
+	}
+	return sum_lanes(lane);
+}
+
+static float
+dotf_b4(const uint8 *code, const float *z, int n)
+{
+	return dotf_levels(code, z, 4, n);
+}
+
+static float
+dotf_b8(const uint8 *code, const float *z, int n)
+{
+	return dotf_levels(code, z, 8, n);
+}
+
+static int32
+pair_b4(const uint8 *a, const uint8 *b, int n)
+{
+	int32		sum = 0;
+
+	for (int i = 0; i < n / 2; i++)
+		sum += (a[i] & 15) * (b[i] & 15) + (a[i] >> 4) * (b[i] >> 4);
+	return sum;
+}
+
+static int32
+pair_b8(const uint8 *a, const uint8 *b, int n)
+{
+	int32		sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += a[i] * b[i];
+	return sum;
+}
+
+static int32
+hamming(const uint8 *a, const uint8 *b, int nbytes)
+{
+	int32		sum = 0;
+
+	for (int i = 0; i < nbytes; i++)
+		sum += count_bits(a[i] ^ b[i]);
+	return sum;
+}
+
+/*
+ * A half is sign, 5 bits of exponent, 10 of fraction.  Moved to the place of a
+ * float's bits it is too small by 2^112, the difference of the exponents'
+ * biases; that multiplication is exact and mends subnormals too.  Infinities
+ * and NaNs, exponent 31, need the largest exponent instead.
+ */
+static inline float
+half_value(uint16 half)
+{
+	uint32		magnitude = (uint32) (half & 0x7fff) << 13;
+	uint32		sign = (uint32) (half & 0x8000) << 16;
+	float		value;
+	uint32		bits;
+
+	if (magnitude >= ((uint32) 31 << 23))
+		bits = magnitude | 0x7f800000;
+	else
+	{
+		memcpy(&value, &magnitude, sizeof(value));
+		value *= 0x1p112f;
+		memcpy(&bits, &value, sizeof(bits));
+	}
+	bits |= sign;
+	memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+static void
+half_to_float(const uint8 *half, float *out, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		uint16		bits;
+
+		memcpy(&bits, half + 2 * i, sizeof(bits));
+		out[i] = half_value(bits);
+	}
+}
+
+static void
+hadamard(float *x, int n)
+{
+	for (int h = 1; h < n; h *= 2)
+	{
+		for (int i = 0; i < n; i += 2 * h)
+		{
+			for (int j = i; j < i + h; j++)
+			{
+				float		a = x[j];
+				float		b = x[j + h];
+
+				x[j] = a + b;
+				x[j + h] = a - b;
+			}
+		}
+	}
+}
+
+const VecIdxKernels vecidx_kernels_scalar = {
+	.name = "scalar",
+	.dot = dot,
+	.l2sq = l2sq,
+	.dot_b1 = dot_b1,
+	.dot_b2 = dot_b2,
+	.dot_b4 = dot_b4,
+	.dot_b8 = dot_b8,
+	.dotf_b4 = dotf_b4,
+	.dotf_b8 = dotf_b8,
+	.pair_b4 = pair_b4,
+	.pair_b8 = pair_b8,
+	.hamming = hamming,
+	.half_to_float = half_to_float,
+	.hadamard = hadamard,
+};

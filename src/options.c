@@ -1,0 +1,165 @@
+/*
+ * options.c
+ *	  Index options and settings.
+ */
+#include "postgres.h"
+
+#include "access/reloptions.h"
+#include "utils/guc.h"
+
+#include "kernel/kernel.h"
+#include "options.h"
+#include "page/handle.h"
+#include "vecidx.h"
+
+static relopt_kind option_kind;
+
+static relopt_enum_elt_def quantizer_values[] = {
+	{"auto", VECIDX_QUANTIZER_AUTO},
+	{"rabitq1", 1},
+	{"rabitq2", 2},
+	{"rabitq4", 4},
+	{"rabitq8", 8},
+	{NULL}
+};
+
+static relopt_enum_elt_def rerank_values[] = {
+	{"auto", VECIDX_RERANK_AUTO},
+	{"sq4", VECIDX_RERANK_SQ4},
+	{"sq8", VECIDX_RERANK_SQ8},
+	{"half", VECIDX_RERANK_HALF},
+	{"float", VECIDX_RERANK_FLOAT},
+	{NULL}
+};
+
+static const struct config_enum_entry access_values[] = {
+	{"unpinned", VECIDX_ACCESS_UNPINNED, false},
+	{"recent", VECIDX_ACCESS_RECENT, false},
+	{"pinned", VECIDX_ACCESS_PINNED, false},
+	{NULL, 0, false}
+};
+
+static double target_recall = 0.95;
+static int	ef_search = 0;
+static int	page_access = VECIDX_ACCESS_UNPINNED;
+static char *kernel = NULL;
+
+static void
+define_index_options(void)
+{
+	option_kind = add_reloption_kind();
+	add_int_reloption(option_kind, "m", "Neighbours of a node on each upper level; twice as many on the lowest",
+					  VECIDX_DEFAULT_M, VECIDX_MIN_M, VECIDX_MAX_M, AccessExclusiveLock);
+	add_int_reloption(option_kind, "ef_construction", "Beam width of the searches that place a new node",
+					  VECIDX_DEFAULT_EF_CONSTRUCTION, VECIDX_MIN_EF_CONSTRUCTION, VECIDX_MAX_EF_CONSTRUCTION,
+					  AccessExclusiveLock);
+	add_enum_reloption(option_kind, "quantizer", "Form of the codes that steer a search",
+					   quantizer_values, VECIDX_QUANTIZER_AUTO,
+					   "Valid values are \"auto\", \"rabitq1\", \"rabitq2\", \"rabitq4\" and \"rabitq8\".",
+					   AccessExclusiveLock);
+	add_enum_reloption(option_kind, "rerank", "Form of the vectors that decide the order of results",
+					   rerank_values, VECIDX_RERANK_AUTO,
+					   "Valid values are \"auto\", \"sq4\", \"sq8\", \"half\" and \"float\".",
+					   AccessExclusiveLock);
+	add_int_reloption(option_kind, "dimensions", "Dimensions, where neither the column's type nor a row tells",
+					  0, 0, VECIDX_MAX_DIMENSIONS, AccessExclusiveLock);
+}
+
+static void
+assign_page_access(int value, void *extra)
+{
+	vecidx_page_access = (VecIdxPageAccess) value;
+}
+
+static bool
+check_kernel(char **value, void **extra, GucSource source)
+{
+	const VecIdxKernels *sets[8];
+	int			count = vecidx_kernels_available(sets, lengthof(sets));
+
+	if (strcmp(*value, "auto") == 0)
+		return true;
+	for (int i = 0; i < count; i++)
+	{
+		if (strcmp(*value, sets[i]->name) == 0)
+			return true;
+	}
+	GUC_check_errdetail("This processor runs no kernel set of that name.");
+	GUC_check_errhint("\"auto\" and \"scalar\" are always there.");
+	return false;
+}
+
+static void
+assign_kernel(const char *value, void *extra)
+{
+	vecidx_kernels_force(value);
+}
+
+static void
+define_settings(void)
+{
+	DefineCustomRealVariable("vecidx.target_recall",
+							 "Share of the true nearest rows that a search shall find.",
+							 "The beam width that reaches it was measured when the index was built.",
+							 &target_recall, 0.95, 0.5, 0.999, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("vecidx.ef_search",
+							"Beam width of a search.",
+							"Zero lets vecidx.target_recall choose it.",
+							&ef_search, 0, 0, VECIDX_MAX_EF_SEARCH, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("vecidx.page_access",
+							 "How a search reaches the pages that steer it.",
+							 "For measurements and for ruling out a cause; results are the same.",
+							 &page_access, VECIDX_ACCESS_UNPINNED, access_values, PGC_USERSET, 0,
+							 NULL, assign_page_access, NULL);
+	DefineCustomStringVariable("vecidx.kernel",
+							   "Instruction set of the distance kernels.",
+							   "For measurements and for ruling out a cause; \"auto\" takes the best.",
+							   &kernel, "auto", PGC_USERSET, 0, check_kernel, assign_kernel, NULL);
+	MarkGUCPrefixReserved("vecidx");
+}
+
+void
+vecidx_options_init(void)
+{
+	define_index_options();
+	define_settings();
+}
+
+bytea *
+vecidx_options_parse(Datum reloptions, bool validate)
+{
+	static const relopt_parse_elt table[] = {
+		{"m", RELOPT_TYPE_INT, offsetof(VecIdxOptions, m)},
+		{"ef_construction", RELOPT_TYPE_INT, offsetof(VecIdxOptions, ef_construction)},
+		{"quantizer", RELOPT_TYPE_ENUM, offsetof(VecIdxOptions, quantizer)},
+		{"rerank", RELOPT_TYPE_ENUM, offsetof(VecIdxOptions, rerank)},
+		{"dimensions", RELOPT_TYPE_INT, offsetof(VecIdxOptions, dimensions)},
+	};
+
+	return (bytea *) build_reloptions(reloptions, validate, option_kind,
+									  sizeof(VecIdxOptions), table, lengthof(table));
+}
+
+VecIdxOptions
+vecidx_options_of(Relation index)
+{
+	VecIdxOptions defaults = {0};
+
+	if (index->rd_options != NULL)
+		return *(VecIdxOptions *) index->rd_options;
+	defaults.m = VECIDX_DEFAULT_M;
+	defaults.ef_construction = VECIDX_DEFAULT_EF_CONSTRUCTION;
+	defaults.quantizer = VECIDX_QUANTIZER_AUTO;
+	defaults.rerank = VECIDX_RERANK_AUTO;
+	return defaults;
+}
+
+VecIdxScanOptions
+vecidx_options_scan(void)
+{
+	VecIdxScanOptions options;
+
+	options.target_recall = target_recall;
+	options.ef_search = ef_search;
+	return options;
+}

@@ -1,0 +1,198 @@
+/*
+ * buffer.c
+ *	  Pages under lock.
+ */
+#include "postgres.h"
+
+#include "access/xloginsert.h"
+#include "miscadmin.h"
+#include "port/pg_crc32c.h"
+#include "storage/lmgr.h"
+#include "utils/rel.h"
+
+#include "compat.h"
+#include "page/buffer.h"
+
+uint32
+vecidx_crc(const void *data, Size size)
+{
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, data, size);
+	FIN_CRC32C(crc);
+	return crc;
+}
+
+void
+vecidx_corrupted(Relation index, BlockNumber block, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" contains corrupted page at block %u",
+					RelationGetRelationName(index), block),
+			 errdetail("%s.", what),
+			 errhint("Please REINDEX it.")));
+}
+
+void
+vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first)
+{
+	PageHeader	header = (PageHeader) page;
+	VecIdxPageTail *tail;
+
+	if (PageIsNew(page))
+		vecidx_corrupted(index, block, "The page was never written");
+	if (header->pd_special != BLCKSZ - sizeof(VecIdxPageTail) ||
+		header->pd_lower != header->pd_special || header->pd_upper != header->pd_special ||
+		header->pd_pagesize_version != (BLCKSZ | PG_PAGE_LAYOUT_VERSION))
+		vecidx_corrupted(index, block, "The page header is not that of a vecidx page");
+	tail = VecIdxPageGetTail(page);
+	if (tail->page_id != VECIDX_PAGE_ID)
+		vecidx_corrupted(index, block, "The page is not a vecidx page");
+	if (tail->kind != kind)
+		vecidx_corrupted(index, block, "The page is of another kind than expected");
+	if (tail->first != first)
+		vecidx_corrupted(index, block, "The page belongs elsewhere");
+}
+
+void
+vecidx_page_init(Page page, VecIdxPageKind kind, uint32 first)
+{
+	VecIdxPageTail *tail;
+
+	PageInit(page, BLCKSZ, sizeof(VecIdxPageTail));
+	((PageHeader) page)->pd_lower = ((PageHeader) page)->pd_upper;
+	tail = VecIdxPageGetTail(page);
+	tail->first = first;
+	tail->kind = (uint16) kind;
+	tail->page_id = VECIDX_PAGE_ID;
+}
+
+Buffer
+vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageKind kind, uint32 first, Page *page)
+{
+	Buffer		buffer = ReadBuffer(index, block);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	*page = BufferGetPage(buffer);
+	vecidx_page_check(index, block, *page, kind, first);
+	return buffer;
+}
+
+void
+vecidx_buffer_release(Buffer buffer)
+{
+	UnlockReleaseBuffer(buffer);
+}
+
+Buffer
+vecidx_buffer_pin(Relation index, BlockNumber block, Buffer recent)
+{
+	if (BufferIsValid(recent) &&
+		ReadRecentBuffer(VecIdxRelationLocator(index), MAIN_FORKNUM, block, recent))
+		return recent;
+	return ReadBuffer(index, block);
+}
+
+void
+vecidx_edit_begin(VecIdxEdit *edit, Relation index, bool logged)
+{
+	edit->index = index;
+	edit->logged = logged;
+	edit->pages = 0;
+	edit->xlog = logged ? GenericXLogStart(index) : NULL;
+}
+
+Page
+vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind kind, uint32 first)
+{
+	Buffer		buffer;
+	Page		page;
+	bool		fresh;
+	int			i;
+
+	for (i = 0; i < edit->pages; i++)
+	{
+		if (BufferGetBlockNumber(edit->buffer[i]) == block)
+			return edit->page[i];
+	}
+	Assert(edit->pages < MAX_GENERIC_XLOG_PAGES);
+	Assert(i == 0 || BufferGetBlockNumber(edit->buffer[i - 1]) < block);
+
+	buffer = ReadBuffer(edit->index, block);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(buffer);
+	fresh = PageIsNew(page);
+	if (!fresh)
+		vecidx_page_check(edit->index, block, page, kind, first);
+	if (edit->logged)
+		page = GenericXLogRegisterBuffer(edit->xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
+	if (fresh)
+		vecidx_page_init(page, kind, first);
+	edit->buffer[i] = buffer;
+	edit->page[i] = page;
+	edit->pages++;
+	return page;
+}
+
+static void
+release_pages(VecIdxEdit *edit)
+{
+	while (edit->pages > 0)
+		UnlockReleaseBuffer(edit->buffer[--edit->pages]);
+}
+
+void
+vecidx_edit_finish(VecIdxEdit *edit)
+{
+	if (edit->logged)
+		GenericXLogFinish(edit->xlog);
+	else
+	{
+		for (int i = 0; i < edit->pages; i++)
+			MarkBufferDirty(edit->buffer[i]);
+	}
+	release_pages(edit);
+}
+
+void
+vecidx_edit_abandon(VecIdxEdit *edit)
+{
+	if (edit->logged)
+		GenericXLogAbort(edit->xlog);
+	release_pages(edit);
+}
+
+void
+vecidx_buffer_extend(Relation index, BlockNumber blocks)
+{
+	if (RelationGetNumberOfBlocks(index) >= blocks)
+		return;
+	LockRelationForExtension(index, ExclusiveLock);
+	while (RelationGetNumberOfBlocks(index) < blocks)
+	{
+		ReleaseBuffer(ReadBufferExtended(index, MAIN_FORKNUM, P_NEW, RBM_NORMAL, NULL));
+		CHECK_FOR_INTERRUPTS();
+	}
+	UnlockRelationForExtension(index, ExclusiveLock);
+}
+
+void
+vecidx_page_create(Relation index, ForkNumber fork, BlockNumber block, Page image, bool log_page)
+{
+	bool		extend = block >= RelationGetNumberOfBlocksInFork(index, fork);
+	Buffer		buffer = ReadBufferExtended(index, fork, extend ? P_NEW : block, RBM_NORMAL, NULL);
+
+	if (BufferGetBlockNumber(buffer) != block)
+		elog(ERROR, "index \"%s\" grew to block %u where block %u was expected",
+			 RelationGetRelationName(index), BufferGetBlockNumber(buffer), block);
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	START_CRIT_SECTION();
+	memcpy(BufferGetPage(buffer), image, BLCKSZ);
+	MarkBufferDirty(buffer);
+	if (log_page)
+		log_newpage_buffer(buffer, true);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buffer);
+}

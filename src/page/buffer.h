@@ -1,0 +1,70 @@
+/*
+ * buffer.h
+ *	  Pages under lock: the only callers of the buffer manager's locks and of
+ *	  generic WAL.
+ *
+ * Lock order: the metapage first, then pages by ascending block number.  No
+ * page lock is held while a search runs, while the heap is read or while a
+ * user's function is called.
+ */
+#ifndef VECIDX_BUFFER_H
+#define VECIDX_BUFFER_H
+
+#include "postgres.h"
+
+#include "access/generic_xlog.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+#include "page/page.h"
+
+/* A set of page changes that becomes one WAL record, or none while an index is built. */
+typedef struct VecIdxEdit
+{
+	Relation	index;
+	bool		logged;
+	GenericXLogState *xlog;
+	int			pages;
+	Buffer		buffer[MAX_GENERIC_XLOG_PAGES];
+	Page		page[MAX_GENERIC_XLOG_PAGES];
+} VecIdxEdit;
+
+extern uint32 vecidx_crc(const void *data, Size size);
+
+/* Errors with ERRCODE_INDEX_CORRUPTED, the block and a hint to REINDEX. */
+extern void vecidx_corrupted(Relation index, BlockNumber block, const char *what) pg_attribute_noreturn();
+
+/*
+ * Pins and share-locks a page of the given kind whose first slot is "first".
+ * Errors when the page is damaged.  *page gets its address.  Release with
+ * vecidx_buffer_release, which unlocks and unpins.
+ */
+extern Buffer vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageKind kind, uint32 first, Page *page);
+extern void vecidx_buffer_release(Buffer buffer);
+
+/* Pins a page without lock or check, for the bookkeeping of unpinned reads. */
+extern Buffer vecidx_buffer_pin(Relation index, BlockNumber block, Buffer recent);
+
+/* The same kind of check for a page that the caller has locked. */
+extern void vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first);
+
+/*
+ * An edit.  vecidx_edit_page locks the page exclusively and returns the image
+ * to change; a page that was never written is initialized; asking twice for a
+ * block gives the same image.  finish applies, logs, unlocks and unpins all
+ * pages; abandon unlocks and unpins, and drops
+ * changes made so far (there must be none when the edit is not logged).
+ */
+extern void vecidx_edit_begin(VecIdxEdit *edit, Relation index, bool logged);
+extern Page vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind kind, uint32 first);
+extern void vecidx_edit_finish(VecIdxEdit *edit);
+extern void vecidx_edit_abandon(VecIdxEdit *edit);
+
+/* Makes sure that the fork has at least that many blocks.  Takes the extension lock. */
+extern void vecidx_buffer_extend(Relation index, BlockNumber blocks);
+
+/* Writes the whole image of a page of any fork that is being created; log_page adds a WAL record. */
+extern void vecidx_page_create(Relation index, ForkNumber fork, BlockNumber block, Page image, bool log_page);
+extern void vecidx_page_init(Page page, VecIdxPageKind kind, uint32 first);
+
+#endif							/* VECIDX_BUFFER_H */

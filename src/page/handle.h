@@ -1,0 +1,75 @@
+/*
+ * handle.h
+ *	  What a backend remembers of an open index: the metapage, the extent
+ *	  directory, the quantizer, and in which buffer it last saw each block.
+ *
+ * Everything here is derived from the index's pages.  A handle outlives the
+ * scan that made it and is checked against the metapage each time it is
+ * acquired.
+ */
+#ifndef VECIDX_HANDLE_H
+#define VECIDX_HANDLE_H
+
+#include "page/buffer.h"
+#include "page/layout.h"
+
+typedef struct VecIdxEntries VecIdxEntries; /* graph/entry.h */
+
+/* How a search reaches the pages that steer it. */
+typedef enum VecIdxPageAccess
+{
+	VECIDX_ACCESS_UNPINNED,		/* looks without a pin (peek.h) */
+	VECIDX_ACCESS_RECENT,		/* pins, through the buffer where the page was last seen */
+	VECIDX_ACCESS_PINNED		/* pins, through the buffer mapping table */
+} VecIdxPageAccess;
+
+typedef struct VecIdxHandle
+{
+	/* fixed while the handle is in use */
+	Relation	index;			/* open as long as somebody holds the handle */
+	MemoryContext context;		/* of all that is derived from the fixed part */
+	bool		ready;			/* false while that is being derived */
+	VecIdxMetaFixed fixed;
+	VecIdxLayout layout;
+	VecIdxQuantizer *quantizer; /* NULL while dimensions are unknown */
+	VecIdxPageAccess access;	/* always PINNED for temporary tables */
+
+	/* changes as the index does */
+	VecIdxMetaState state;		/* as of the last acquire or refresh */
+	uint32		extents;		/* entries of extent[] */
+	BlockNumber *extent;		/* first block of each */
+	BlockNumber base[VECIDX_RUNS];	/* first block of each run of extent 0 */
+	Buffer	   *map;			/* block -> buffer that last held it, a hint */
+	BlockNumber mapped;			/* entries of map[] */
+	uint32		visits;			/* counts unpinned visits, so that some of them pin */
+	VecIdxEntries *entries;		/* entry nodes, made by the graph layer in context */
+
+	/* bookkeeping */
+	Oid			relid;
+	int			users;
+	bool		stale;			/* the relcache entry changed: look again before use */
+} VecIdxHandle;
+
+/* Gets the index's handle, made or brought up to date.  Reads the metapage under share lock. */
+extern VecIdxHandle *vecidx_handle_acquire(Relation index);
+extern void vecidx_handle_release(VecIdxHandle *handle);
+
+/* Reads the metapage again. */
+extern void vecidx_handle_refresh(VecIdxHandle *handle);
+
+/* Takes over a metapage that the caller holds locked. */
+extern void vecidx_handle_take(VecIdxHandle *handle, const VecIdxMeta *meta);
+
+/* Releases the handle when the memory context goes away, also on error. */
+extern void vecidx_handle_release_with(VecIdxHandle *handle, MemoryContext context);
+
+/* The block of a slot, and its byte there. */
+extern BlockNumber vecidx_handle_locate(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint32 *offset);
+
+/* First slot of the page that holds a slot: what the page's tail says. */
+extern uint32 vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);
+
+/* What handles acquired from now on do; set by the setting of the same name. */
+extern VecIdxPageAccess vecidx_page_access;
+
+#endif							/* VECIDX_HANDLE_H */

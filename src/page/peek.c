@@ -1,0 +1,43 @@
+/*
+ * peek.c
+ *	  Unpinned reads.
+ */
+#include "postgres.h"
+
+#include "page/peek.h"
+#include "page/slot.h"
+
+/* Returns the buffer pinned: the caller releases it. */
+Buffer
+vecidx_peek_learn(VecIdxHandle *handle, BlockNumber block)
+{
+	Buffer		buffer;
+
+	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped)
+		return ReadBuffer(handle->index, block);
+	if (handle->access == VECIDX_ACCESS_RECENT)
+		buffer = vecidx_buffer_pin(handle->index, block, handle->map[block]);
+	else
+		buffer = ReadBuffer(handle->index, block);
+	handle->map[block] = buffer;
+	return buffer;
+}
+
+void
+vecidx_peek_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy)
+{
+	const VecIdxRun *r = &handle->layout.run[run];
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(handle, run, slot, &offset);
+	VecIdxPeek	peek = vecidx_peek(handle, block);
+
+	Assert(r->span == 1);
+	if (vecidx_peek_valid(handle, &peek))
+	{
+		memcpy(copy, peek.page + offset, r->size);
+		if (vecidx_peek_valid(handle, &peek) && vecidx_slot_sealed(&handle->layout, run, copy))
+			return;
+	}
+	ReleaseBuffer(vecidx_peek_learn(handle, block));
+	vecidx_slot_read(handle, run, slot, copy);
+}

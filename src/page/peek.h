@@ -1,0 +1,79 @@
+/*
+ * peek.h
+ *	  Unpinned reads: the reads that steer.
+ *
+ * A peek looks at a page where the backend last saw it, without pin or lock.
+ * Before and after using what it read, the reader checks that the buffer
+ * still holds that block of that relation and that its contents are valid.
+ * Between the two checks the page may change under the reader: a slot may be
+ * read torn.  Therefore nothing that a peek brings may decide a result; it
+ * only chooses where a search goes next, and every slot names its owner.
+ * Adjacency and upper slots are copied and their checksum is verified, which
+ * also finds torn ones.
+ *
+ * When a check fails, or the backend has not seen the block yet, the caller
+ * reads with a pin.  Unpinned visits do not raise a buffer's usage count, so
+ * one visit in VECIDX_PEEK_TOUCH goes the pinned way on purpose.
+ */
+#ifndef VECIDX_PEEK_H
+#define VECIDX_PEEK_H
+
+#include "compat.h"
+#include "page/handle.h"
+
+#define VECIDX_PEEK_TOUCH	64
+
+typedef struct VecIdxPeek
+{
+	const char *page;			/* address of the buffer's page, or NULL: not known */
+	BufferDesc *buffer;
+	BlockNumber block;
+} VecIdxPeek;
+
+/* Where the block was last seen.  Does not touch the page or the buffer header. */
+static inline VecIdxPeek
+vecidx_peek(VecIdxHandle *handle, BlockNumber block)
+{
+	VecIdxPeek	peek = {NULL, NULL, block};
+
+	if (likely(handle->access == VECIDX_ACCESS_UNPINNED && block < handle->mapped &&
+			   handle->map[block] != InvalidBuffer && ++handle->visits % VECIDX_PEEK_TOUCH != 0))
+	{
+		Buffer		buffer = handle->map[block];
+
+		peek.buffer = GetBufferDescriptor(buffer - 1);
+		peek.page = (const char *) BufferGetBlock(buffer);
+	}
+	return peek;
+}
+
+/* Does the buffer hold the block now?  Call before and after reading; both must say yes. */
+static inline bool
+vecidx_peek_valid(VecIdxHandle *handle, const VecIdxPeek *peek)
+{
+	BufferTag	tag;
+	uint32		state;
+
+	if (unlikely(peek->page == NULL))
+		return false;
+	pg_read_barrier();
+	VecIdxInitBufferTag(&tag, VecIdxRelationLocator(handle->index), peek->block);
+	state = pg_atomic_read_u32(&peek->buffer->state);
+	if (unlikely((state & (BM_VALID | BM_TAG_VALID)) != (BM_VALID | BM_TAG_VALID) ||
+				 !VecIdxBufferTagEquals(&peek->buffer->tag, &tag)))
+		return false;
+	pg_read_barrier();
+	return true;
+}
+
+/*
+ * Copies a slot the cheap way: unpinned if that can be done and the copy's
+ * checksum is right, else with pin and share lock.  Errors when the slot is
+ * damaged.
+ */
+extern void vecidx_peek_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy);
+
+/* Remembers in which buffer a block is, by reading it the normal way. */
+extern Buffer vecidx_peek_learn(VecIdxHandle *handle, BlockNumber block);
+
+#endif							/* VECIDX_PEEK_H */

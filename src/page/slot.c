@@ -1,0 +1,161 @@
+/*
+ * slot.c
+ *	  Slots read and written under pin and lock.
+ */
+#include "postgres.h"
+
+#include "page/slot.h"
+
+uint16
+vecidx_error_pack(float error)
+{
+	union
+	{
+		uint32		i;
+		float		f;
+	}			u;
+
+	u.f = error;
+	if (u.i >= 0x7F7F0000)		/* largest finite value, and infinity */
+		return 0x7F7F;
+	return (uint16) ((u.i + 0xFFFF) >> 16);
+}
+
+/* Checksum of a code slot: all but check itself, folded to a byte. */
+static uint8
+code_check(const VecIdxCodeSlot *slot, Size size)
+{
+	uint32		head = vecidx_crc(slot, offsetof(VecIdxCodeSlot, check));
+	uint32		bits = vecidx_crc(slot + 1, size - sizeof(VecIdxCodeSlot));
+	uint32		both = head ^ (bits << 1 | bits >> 31);
+
+	both ^= both >> 16;
+	return (uint8) (both ^ (both >> 8));
+}
+
+/* All kinds but the code slot begin with the CRC of what follows it. */
+static uint32
+slot_crc(const void *slot, Size size)
+{
+	return vecidx_crc((const char *) slot + sizeof(uint32), size - sizeof(uint32));
+}
+
+void
+vecidx_slot_seal(const VecIdxLayout *layout, VecIdxRunKind run, void *slot)
+{
+	Size		size = layout->run[run].size;
+
+	if (run == VECIDX_RUN_CODE)
+		((VecIdxCodeSlot *) slot)->check = code_check(slot, size);
+	else
+		*(uint32 *) slot = slot_crc(slot, size);
+}
+
+bool
+vecidx_slot_sealed(const VecIdxLayout *layout, VecIdxRunKind run, const void *slot)
+{
+	Size		size = layout->run[run].size;
+
+	if (run == VECIDX_RUN_CODE)
+		return ((const VecIdxCodeSlot *) slot)->check == code_check(slot, size);
+	return *(const uint32 *) slot == slot_crc(slot, size);
+}
+
+/* The id that a slot says it has.  Upper slots do not tell their number. */
+static uint32
+slot_owner(VecIdxRunKind run, uint32 slot, const void *copy)
+{
+	switch (run)
+	{
+		case VECIDX_RUN_CODE:
+			return ((const VecIdxCodeSlot *) copy)->node;
+		case VECIDX_RUN_ADJACENCY:
+			return ((const VecIdxAdjacencySlot *) copy)->node;
+		case VECIDX_RUN_RERANK:
+			return ((const VecIdxRerankSlot *) copy)->node;
+		default:
+			return slot;
+	}
+}
+
+/* Copies the slot's bytes; returns the block where it starts. */
+static BlockNumber
+copy_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, char *copy)
+{
+	const VecIdxRun *r = &handle->layout.run[run];
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(handle, run, slot, &offset);
+	uint32		first = vecidx_handle_first(handle, run, slot);
+	uint32		done = 0;
+
+	for (uint32 i = 0; i < r->span; i++)
+	{
+		uint32		count = Min(r->size - done, (uint32) VECIDX_PAGE_USABLE);
+		Page		page;
+		Buffer		buffer = vecidx_buffer_share(handle->index, block + i, r->kind, first, &page);
+
+		memcpy(copy + done, (char *) page + offset, count);
+		vecidx_buffer_release(buffer);
+		done += count;
+	}
+	return block;
+}
+
+void
+vecidx_slot_read(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy)
+{
+	BlockNumber block = copy_slot(handle, run, slot, copy);
+
+	if (!vecidx_slot_sealed(&handle->layout, run, copy))
+		vecidx_corrupted(handle->index, block, "The checksum of a slot is wrong");
+	if (slot_owner(run, slot, copy) != slot)
+		vecidx_corrupted(handle->index, block, "A slot belongs to another node");
+}
+
+bool
+vecidx_slot_read_code(VecIdxHandle *handle, uint32 node, VecIdxCodeSlot *copy)
+{
+	BlockNumber block = copy_slot(handle, VECIDX_RUN_CODE, node, (char *) copy);
+
+	if (copy->node != node)
+		return false;
+	if (!vecidx_slot_sealed(&handle->layout, VECIDX_RUN_CODE, copy))
+		vecidx_corrupted(handle->index, block, "The checksum of a code is wrong");
+	return true;
+}
+
+void
+vecidx_slot_write(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *bytes, bool logged)
+{
+	const VecIdxRun *r = &handle->layout.run[run];
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(handle, run, slot, &offset);
+	uint32		first = vecidx_handle_first(handle, run, slot);
+	uint32		done = 0;
+
+	vecidx_slot_seal(&handle->layout, run, bytes);
+	for (uint32 i = 0; i < r->span; i++)
+	{
+		uint32		count = Min(r->size - done, (uint32) VECIDX_PAGE_USABLE);
+		VecIdxEdit	edit;
+		Page		page;
+
+		vecidx_edit_begin(&edit, handle->index, logged);
+		page = vecidx_edit_page(&edit, block + i, r->kind, first);
+		memcpy((char *) page + offset, (char *) bytes + done, count);
+		vecidx_edit_finish(&edit);
+		done += count;
+	}
+}
+
+void *
+vecidx_edit_slot(VecIdxEdit *edit, VecIdxHandle *handle, VecIdxRunKind run, uint32 slot)
+{
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(handle, run, slot, &offset);
+	Page		page;
+
+	Assert(handle->layout.run[run].span == 1);
+	page = vecidx_edit_page(edit, block, handle->layout.run[run].kind, vecidx_handle_first(handle, run, slot));
+	return (char *) page + offset;
+}

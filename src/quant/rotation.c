@@ -1,0 +1,187 @@
+/*
+ * rotation.c
+ *	  The random rotation that makes every vector's coordinates look normal.
+ *
+ * Four rounds.  Each multiplies the coordinates by random signs and applies a
+ * normalised Walsh-Hadamard transform to as many of them as a power of two
+ * allows: the first in even rounds, the last in odd ones.  Where that is not
+ * all, a Kac step follows the second round: coordinate i of the first half and
+ * i of the second turn by 45 degrees, so that both halves weigh the same.  All
+ * of it is orthonormal and costs n log n.
+ *
+ * Two rounds before the step see to it that it meets no coordinate that stands
+ * out.  With a step after every round, as is usual, a single large coordinate
+ * passes some transforms by: half of it is stepped to the other end each time.
+ *
+ * The factors of a round hold its signs times the normalisation that is still
+ * owed: that of its own transform, and that of the Kac step before it.
+ *
+ * Rotated vectors are on disk as codes, so this must give equal bits on every
+ * machine and for ever: the generator is our own, and no addition follows a
+ * multiplication in one expression, which a compiler could fuse.
+ */
+#include "c.h"
+
+#include "quant/quant_internal.h"
+
+/* Residuals beyond these are scaled by a power of two before they are rotated. */
+#define LARGEST_UNSCALED 0x1p40f
+#define SMALLEST_UNSCALED 0x1p-40f
+
+/* splitmix64 (Steele, Lea and Flood 2014): the state counts, the output mixes it. */
+static uint64
+next_random(uint64 *state)
+{
+	uint64		z = (*state += UINT64CONST(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64CONST(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+/* First coordinate that the transform of a round covers. */
+static inline int
+transform_start(const VecIdxQuantizer *quantizer, int round)
+{
+	return round % 2 == 0 ? 0 : quantizer->padded - quantizer->transform;
+}
+
+/* Whether a Kac step follows a round. */
+static inline bool
+step_follows(const VecIdxQuantizer *quantizer, int round)
+{
+	return round == 1 && quantizer->transform != quantizer->padded;
+}
+
+/* Sets up the rotation from params.seed; padded must be set. */
+void
+vecidx_rotation_init(VecIdxQuantizer *quantizer)
+{
+	uint64		state = quantizer->params.seed;
+	float	   *factors = quantizer->data + quantizer->padded;
+
+	quantizer->transform = VECIDX_BLOCK;
+	while (quantizer->transform * 2 <= quantizer->padded)
+		quantizer->transform *= 2;
+
+	for (int round = 0; round < VECIDX_ROTATION_ROUNDS; round++)
+	{
+		int			start = transform_start(quantizer, round);
+		double		owed = round > 0 && step_follows(quantizer, round - 1) ? sqrt(0.5) : 1.0;
+		float		outside = (float) owed;
+		float		inside = (float) (owed / sqrt((double) quantizer->transform));
+		uint64		bits = 0;
+
+		for (int i = 0; i < quantizer->padded; i++)
+		{
+			bool		transformed = i >= start && i < start + quantizer->transform;
+			float		factor = transformed ? inside : outside;
+
+			if (i % 64 == 0)
+				bits = next_random(&state);
+			*factors++ = (bits & 1) ? -factor : factor;
+			bits >>= 1;
+		}
+	}
+}
+
+/* Writes row - centroid, zero beyond the dimensions; returns the largest magnitude. */
+static float
+subtract_centroid(const VecIdxQuantizer *quantizer, const float *row, float *restrict out)
+{
+	const float *centroid = vecidx_quantizer_centroid(quantizer);
+	int			dimensions = quantizer->params.dimensions;
+	float		largest[8] = {0};
+
+	for (int i = 0; i < dimensions; i++)
+		out[i] = row[i] - centroid[i];
+	memset(out + dimensions, 0, sizeof(float) * (quantizer->padded - dimensions));
+
+	for (int i = 0; i < quantizer->padded; i += 8)
+	{
+		for (int j = 0; j < 8; j++)
+		{
+			float		magnitude = fabsf(out[i + j]);
+
+			largest[j] = magnitude > largest[j] ? magnitude : largest[j];
+		}
+	}
+	for (int j = 1; j < 8; j++)
+		largest[0] = Max(largest[0], largest[j]);
+	return largest[0];
+}
+
+/* The same for residuals that float cannot square: divides by the 2^exponent returned. */
+static int
+subtract_centroid_scaled(const VecIdxQuantizer *quantizer, const float *row, float *out)
+{
+	const float *centroid = vecidx_quantizer_centroid(quantizer);
+	int			dimensions = quantizer->params.dimensions;
+	double		largest = 0;
+	double		scale;
+	int			exponent;
+
+	for (int i = 0; i < dimensions; i++)
+	{
+		double		magnitude = fabs((double) row[i] - (double) centroid[i]);
+
+		largest = magnitude > largest ? magnitude : largest;
+	}
+	(void) frexp(largest, &exponent);
+	scale = ldexp(1.0, -exponent);
+	for (int i = 0; i < dimensions; i++)
+		out[i] = (float) (((double) row[i] - (double) centroid[i]) * scale);
+	return exponent;
+}
+
+static void
+multiply(float *restrict x, const float *restrict factors, int n)
+{
+	for (int i = 0; i < n; i += VECIDX_BLOCK)
+	{
+		for (int j = i; j < i + VECIDX_BLOCK; j++)
+			x[j] *= factors[j];
+	}
+}
+
+/* The Kac step without its normalisation. */
+static void
+kac_step(float *restrict x, float *restrict y, int half)
+{
+	for (int i = 0; i < half; i += VECIDX_BLOCK / 2)
+	{
+		for (int j = i; j < i + VECIDX_BLOCK / 2; j++)
+		{
+			float		sum = x[j] + y[j];
+
+			y[j] = x[j] - y[j];
+			x[j] = sum;
+		}
+	}
+}
+
+/* Fills residual for a row; residual->values points to room for padded floats. */
+void
+vecidx_rotation_apply(const VecIdxQuantizer *quantizer, const float *row, VecIdxResidual *residual)
+{
+	const VecIdxKernels *kernels = vecidx_kernels();
+	float	   *x = residual->values;
+	int			n = quantizer->padded;
+	float		largest = subtract_centroid(quantizer, row, x);
+
+	residual->exponent = 0;
+	residual->norm2 = 0;
+	if (largest == 0)
+		return;
+	if (!(largest >= SMALLEST_UNSCALED && largest <= LARGEST_UNSCALED))
+		residual->exponent = subtract_centroid_scaled(quantizer, row, x);
+
+	for (int round = 0; round < VECIDX_ROTATION_ROUNDS; round++)
+	{
+		multiply(x, vecidx_quantizer_factors(quantizer, round), n);
+		kernels->hadamard(x + transform_start(quantizer, round), quantizer->transform);
+		if (step_follows(quantizer, round))
+			kac_step(x, x + n / 2, n / 2);
+	}
+	residual->norm2 = vecidx_sum_squares(x, n);
+}

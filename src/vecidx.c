@@ -1,0 +1,19 @@
+/*
+ * vecidx.c
+ *	  The module: what is set up when it is loaded.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "options.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	vecidx_options_init();
+}

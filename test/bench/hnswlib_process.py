@@ -1,0 +1,82 @@
+"""Builds and searches an hnswlib index; a process of its own, so that its memory can be watched.
+
+Reads one JSON request from standard input, answers in lines of JSON: {"event": "ready"}, then
+"built", then "done". Between them it waits for a line, so that the caller can start its watch.
+Returned row numbers go to files, because they are many.
+"""
+import json
+import os
+import sys
+import time
+
+import hnswlib
+import numpy as np
+
+from dataset import DataSet
+
+BATCH = 10_000
+
+
+def main():
+    request = json.loads(sys.stdin.readline())
+    data = DataSet(request["data"], request["metric"], request["rows"], request["queries"])
+    tell(event="ready")
+    sys.stdin.readline()
+    index, seconds, size = open_index(request, data)
+    tell(event="built", seconds=seconds, bytes=size)
+    sys.stdin.readline()
+    tell(event="done", points=[measure(index, data, request, i, ef)
+                               for i, ef in enumerate(request["efs"])])
+
+
+def tell(**what):
+    print(json.dumps(what), flush=True)
+
+
+def open_index(request, data):
+    """(index, build seconds, bytes); builds unless the request names a file that holds it."""
+    index = hnswlib.Index(space=request["metric"], dim=data.dim)
+    path = request["keep"]
+    if path is not None and os.path.exists(path):
+        index.load_index(path, max_elements=data.rows)
+        return index, None, index.index_file_size()
+    start = time.monotonic()
+    index.init_index(max_elements=data.rows, M=request["m"],
+                     ef_construction=request["ef_construction"])
+    for first in range(0, data.rows, BATCH):
+        rows = np.asarray(data.base[first:first + BATCH])
+        ids = np.arange(first, first + len(rows))
+        index.add_items(rows, ids, num_threads=request["threads"])
+    seconds = time.monotonic() - start
+    if path is not None:
+        index.save_index(path)
+    return index, seconds, index.index_file_size()
+
+
+def measure(index, data, request, number, ef):
+    """Row numbers of one untimed pass over all queries, then queries per second per client count."""
+    index.set_ef(max(ef, request["k"]))
+    ids, _ = index.knn_query(data.queries, k=request["k"], num_threads=1)
+    path = os.path.join(request["folder"], "hnswlib-%d.npy" % number)
+    np.save(path, ids.astype(np.int64))
+    rates = {str(c): rate(index, data, request, c) for c in request["clients"]}
+    return {"ef": ef, "ids": path, "qps": rates}
+
+
+def rate(index, data, request, clients):
+    """Queries per second of so many threads, each answering one query at a time."""
+    everywhere = os.sched_getaffinity(0)
+    if request["pin"]:
+        os.sched_setaffinity(0, set(sorted(everywhere)[:clients]))
+    count = 0
+    start = time.monotonic()
+    while time.monotonic() - start < request["seconds"]:
+        index.knn_query(data.queries, k=request["k"], num_threads=clients)
+        count += len(data.queries)
+    elapsed = time.monotonic() - start
+    os.sched_setaffinity(0, everywhere)
+    return count / elapsed
+
+
+if __name__ == "__main__":
+    main()

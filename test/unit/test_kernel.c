@@ -1,0 +1,383 @@
+/*
+ * test_kernel.c
+ *	  Every kernel set against plain loops that follow kernel.h.
+ */
+#include "c.h"
+
+#include "kernel/kernel.h"
+#include "unit.h"
+
+#define MAX_SETS 4
+
+/* The largest padded dimension count is 16000; the transform stays below it. */
+#define LARGEST 16000
+#define LARGEST_TRANSFORM 8192
+
+/* Bytes of a code or of float data that random sizes leave room for. */
+typedef struct Inputs
+{
+	int			n;
+	uint8	   *code;
+	uint8	   *other;
+	int8	   *q;
+	uint8	   *planes;
+	float	   *x;
+	float	   *z;
+} Inputs;
+
+/* Level of a dimension, read as kernel.h lays codes out. */
+static int
+level_of(const uint8 *code, int bits, int i)
+{
+	int			block = i / (128 / bits);
+	int			within = i % (128 / bits);
+
+	if (bits == 1)
+		return (code[i / 8] >> (i % 8)) & 1;
+	return (code[16 * block + within % 16] >> (bits * (within / 16))) & ((1 << bits) - 1);
+}
+
+/* Integer of a dimension, read from interleaved bit planes. */
+static int
+plane_value(const uint8 *planes, int i)
+{
+	static const int weight[4] = {1, 2, 4, -8};
+	int			value = 0;
+
+	for (int j = 0; j < 4; j++)
+		value += weight[j] * ((planes[32 * (i / 64) + 8 * j + i % 64 / 8] >> (i % 8)) & 1);
+	return value;
+}
+
+static void
+fill_bytes(void *p, Size size)
+{
+	for (Size i = 0; i < size; i++)
+		((uint8 *) p)[i] = (uint8) (unit_random() >> 40);
+}
+
+static void
+fill_floats(float *p, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		float		value = (float) unit_random_normal();
+
+		memcpy((char *) p + i * sizeof(float), &value, sizeof(float));
+	}
+}
+
+static float
+float_at(const float *p, int i)
+{
+	float		value;
+
+	memcpy(&value, (const char *) p + i * sizeof(float), sizeof(float));
+	return value;
+}
+
+/* Random inputs for codes of some bits; extreme gives the largest values there are. */
+static void
+make_inputs(Inputs *in, int n, int bits, bool extreme)
+{
+	Size		size = (Size) n * bits / 8;
+
+	in->n = n;
+	in->code = unit_alloc(size, unit_random_below(4));
+	in->other = unit_alloc(size, unit_random_below(4));
+	in->q = unit_alloc(n, unit_random_below(4));
+	in->planes = unit_alloc(n / 2, unit_random_below(4));
+	in->z = unit_alloc(n * sizeof(float), unit_random_below(4));
+	fill_bytes(in->code, size);
+	fill_bytes(in->other, size);
+	fill_bytes(in->planes, n / 2);
+	fill_floats(in->z, n);
+	for (int i = 0; i < n; i++)
+		in->q[i] = (int8) (unit_random_below(255) - 127);
+	if (extreme)
+	{
+		int8		top = unit_random_below(2) == 0 ? 127 : -127;
+
+		memset(in->code, 0xff, size);
+		memset(in->other, 0xff, size);
+		memset(in->planes, 0xff, n / 2);
+		memset(in->q, top, n);
+	}
+}
+
+static void
+check_int(const VecIdxKernels *set, const char *entry, int n, int64 found, int64 expected)
+{
+	unit_check(found == expected, "%s %s n=%d: %lld, expected %lld", set->name, entry, n,
+			   (long long) found, (long long) expected);
+}
+
+/* magnitude: sum of the terms' magnitudes, of which rounding is a small part. */
+static void
+check_float(const VecIdxKernels *set, const char *entry, int n, double found, double expected, double magnitude)
+{
+	unit_check(fabs(found - expected) <= 1e-6 * magnitude + 1e-30, "%s %s n=%d: %.9g, expected %.9g",
+			   set->name, entry, n, found, expected);
+}
+
+static void
+check_dot(const VecIdxKernels *set, const Inputs *in, int bits)
+{
+	const uint8 *code = in->code;
+	int64		expected = 0;
+
+	for (int i = 0; i < in->n; i++)
+		expected += level_of(code, bits, i) * (bits == 1 ? plane_value(in->planes, i) : in->q[i]);
+	if (bits == 1)
+		check_int(set, "dot_b1", in->n, set->dot_b1(code, in->planes, in->n), expected);
+	else if (bits == 2)
+		check_int(set, "dot_b2", in->n, set->dot_b2(code, in->q, in->n), expected);
+	else if (bits == 4)
+		check_int(set, "dot_b4", in->n, set->dot_b4(code, in->q, in->n), expected);
+	else
+		check_int(set, "dot_b8", in->n, set->dot_b8(code, in->q, in->n), expected);
+}
+
+static void
+check_float_dot_and_pair(const VecIdxKernels *set, const Inputs *in, int bits)
+{
+	double		dot = 0;
+	double		magnitude = 0;
+	int64		pair = 0;
+
+	for (int i = 0; i < in->n; i++)
+	{
+		double		term = (double) level_of(in->code, bits, i) * float_at(in->z, i);
+
+		dot += term;
+		magnitude += fabs(term);
+		pair += level_of(in->code, bits, i) * level_of(in->other, bits, i);
+	}
+	if (bits == 4)
+	{
+		check_float(set, "dotf_b4", in->n, set->dotf_b4(in->code, in->z, in->n), dot, magnitude);
+		check_int(set, "pair_b4", in->n, set->pair_b4(in->code, in->other, in->n), pair);
+	}
+	else
+	{
+		check_float(set, "dotf_b8", in->n, set->dotf_b8(in->code, in->z, in->n), dot, magnitude);
+		check_int(set, "pair_b8", in->n, set->pair_b8(in->code, in->other, in->n), pair);
+	}
+}
+
+static void
+test_codes(const VecIdxKernels *set, int bits)
+{
+	unit_case("kernel %s: %d-bit codes", set->name, bits);
+	for (int round = 0; round < 60; round++)
+	{
+		int			n = round < 20 ? 64 * round : 64 * unit_random_below(40);
+		Inputs		in;
+
+		if (round == 59)
+			n = LARGEST;
+		if (round == 58)
+			n = 2 * 16384;
+		make_inputs(&in, n, bits, round >= 50);
+		check_dot(set, &in, bits);
+		if (bits >= 4)
+			check_float_dot_and_pair(set, &in, bits);
+		unit_free_all();
+	}
+}
+
+static void
+test_floats(const VecIdxKernels *set)
+{
+	unit_case("kernel %s: float rows", set->name);
+	for (int n = 0; n < 200; n++)
+	{
+		float	   *a = unit_alloc(n * sizeof(float), unit_random_below(8));
+		float	   *b = unit_alloc(n * sizeof(float), unit_random_below(8));
+		double		dot = 0;
+		double		magnitude = 0;
+		double		l2sq = 0;
+
+		fill_floats(a, n);
+		fill_floats(b, n);
+		for (int i = 0; i < n; i++)
+		{
+			double		x = float_at(a, i);
+			double		y = float_at(b, i);
+
+			dot += x * y;
+			magnitude += fabs(x * y);
+			l2sq += (x - y) * (x - y);
+		}
+		check_float(set, "dot", n, set->dot(a, b, n), dot, magnitude);
+		check_float(set, "l2sq", n, set->l2sq(a, b, n), l2sq, l2sq);
+		unit_free_all();
+	}
+}
+
+static void
+test_hamming(const VecIdxKernels *set)
+{
+	unit_case("kernel %s: hamming", set->name);
+	for (int n = 0; n < 200; n++)
+	{
+		uint8	   *a = unit_alloc(n, unit_random_below(8));
+		uint8	   *b = unit_alloc(n, unit_random_below(8));
+		int			expected = 0;
+
+		fill_bytes(a, n);
+		fill_bytes(b, n);
+		for (int i = 0; i < n * 8; i++)
+			expected += ((a[i / 8] ^ b[i / 8]) >> (i % 8)) & 1;
+		check_int(set, "hamming", n, set->hamming(a, b, n), expected);
+		unit_free_all();
+	}
+}
+
+/* A half by its definition. */
+static double
+half_meaning(uint16 half)
+{
+	int			exponent = (half >> 10) & 31;
+	int			fraction = half & 1023;
+	double		value;
+
+	if (exponent == 31)
+		value = fraction == 0 ? HUGE_VAL : NAN;
+	else if (exponent == 0)
+		value = ldexp(fraction, -24);
+	else
+		value = ldexp(1024 + fraction, exponent - 25);
+	return half & 0x8000 ? -value : value;
+}
+
+static void
+test_half(const VecIdxKernels *set)
+{
+	enum
+	{
+		ALL = 65536
+	};
+	uint8	   *halves;
+	float	   *floats;
+
+	unit_case("kernel %s: every half", set->name);
+	halves = unit_alloc(2 * ALL, 1);
+	floats = unit_alloc(ALL * sizeof(float), 0);
+	for (int i = 0; i < ALL; i++)
+	{
+		uint16		half = (uint16) i;
+
+		memcpy(halves + 2 * i, &half, sizeof(half));
+	}
+	/* in runs of every length up to 40, for the tails */
+	for (int i = 0, length = 1; i < ALL; i += length, length = length % 40 + 1)
+		set->half_to_float(halves + 2 * i, floats + i, Min(length, ALL - i));
+	for (int i = 0; i < ALL; i++)
+	{
+		double		expected = half_meaning((uint16) i);
+
+		if (isnan(expected))
+			unit_check(isnan(floats[i]), "%s half %04x: %g, expected NaN", set->name, i, floats[i]);
+		else
+			unit_check(floats[i] == expected && !signbit(floats[i]) == !signbit(expected),
+					   "%s half %04x: %g, expected %g", set->name, i, floats[i], expected);
+	}
+}
+
+static int
+parity(unsigned int bits)
+{
+	int			odd = 0;
+
+	for (; bits != 0; bits &= bits - 1)
+		odd ^= 1;
+	return odd;
+}
+
+/* By the definition, for the scalar set: entry i is the sum of +-x[j]. */
+static void
+test_hadamard_meaning(const VecIdxKernels *set)
+{
+	unit_case("kernel %s: hadamard is the transform", set->name);
+	for (int n = 1; n <= 256; n *= 2)
+	{
+		float	   *x = unit_alloc(n * sizeof(float), 0);
+		float	   *y = unit_alloc(n * sizeof(float), 0);
+
+		fill_floats(x, n);
+		memcpy(y, x, n * sizeof(float));
+		set->hadamard(y, n);
+		for (int i = 0; i < n; i++)
+		{
+			double		expected = 0;
+			double		magnitude = 0;
+
+			for (int j = 0; j < n; j++)
+			{
+				expected += parity(i & j) ? -x[j] : x[j];
+				magnitude += fabs(x[j]);
+			}
+			check_float(set, "hadamard", n, y[i], expected, magnitude);
+		}
+	}
+}
+
+/* Codes on disk depend on the transform, so no bit may differ between sets. */
+static void
+test_hadamard_bits(const VecIdxKernels *set)
+{
+	unit_case("kernel %s: hadamard gives scalar's bits", set->name);
+	for (int n = 1; n <= LARGEST_TRANSFORM; n *= 2)
+	{
+		/* a round of a rotation may start at any multiple of 64 dimensions */
+		float	   *x = unit_alloc(n * sizeof(float), n < 8 ? 4 : 0);
+		float	   *y = unit_alloc(n * sizeof(float), 4);
+
+		fill_floats(x, n);
+		x[n / 2] *= 1e20f;
+		memcpy(y, x, n * sizeof(float));
+		set->hadamard(x, n);
+		vecidx_kernels_scalar.hadamard(y, n);
+		unit_check(memcmp(x, y, n * sizeof(float)) == 0, "%s hadamard n=%d differs from scalar", set->name, n);
+		unit_free_all();
+	}
+}
+
+static void
+test_choice(const VecIdxKernels *const *sets, int count)
+{
+	unit_case("kernel: choice");
+	unit_check(count >= 1 && sets[count - 1] == &vecidx_kernels_scalar, "scalar is not the last set");
+	unit_check(vecidx_kernels() == sets[0], "the first choice is %s, expected %s",
+			   vecidx_kernels()->name, sets[0]->name);
+	for (int i = 0; i < count; i++)
+	{
+		unit_check(vecidx_kernels_force(sets[i]->name), "%s cannot be forced", sets[i]->name);
+		unit_check(vecidx_kernels() == sets[i], "%s is not in use after being forced", sets[i]->name);
+		unit_check(!vecidx_kernels_force("abacus"), "a set that does not exist can be forced");
+		unit_check(vecidx_kernels() == sets[i], "a failed force changed the set");
+	}
+	unit_check(vecidx_kernels_force("auto") && vecidx_kernels() == sets[0], "auto does not choose again");
+	unit_check(vecidx_kernels_available(NULL, 0) == 0, "available writes more than there is room for");
+}
+
+void
+suite_kernel(void)
+{
+	const VecIdxKernels *sets[MAX_SETS];
+	int			count = vecidx_kernels_available(sets, MAX_SETS);
+
+	test_choice(sets, count);
+	test_hadamard_meaning(&vecidx_kernels_scalar);
+	for (int i = 0; i < count; i++)
+	{
+		for (int bits = 1; bits <= 8; bits *= 2)
+			test_codes(sets[i], bits);
+		test_floats(sets[i]);
+		test_hamming(sets[i]);
+		test_half(sets[i]);
+		if (sets[i] != &vecidx_kernels_scalar)
+			test_hadamard_bits(sets[i]);
+	}
+}
