@@ -184,6 +184,8 @@ vecidx_rank_best(VecIdxRank *rank, uint32 count)
 		VecIdxCandidate candidate = pop_pending(rank);
 
 		CHECK_FOR_INTERRUPTS();
+		if (rank->pending_count > 0)
+			vecidx_store_prefetch(rank->store, rank->pending[0].node);
 		append_ready(rank, &candidate);
 		offer_distance(&best, rank->ready[rank->ready_count - 1].distance);
 	}

@@ -58,12 +58,8 @@ estimate_peek(VecIdxStore *store, const VecIdxPeek *peek, uint32 offset, uint32 
 bool
 vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate)
 {
-	VecIdxHandle *handle = store->handle;
-	uint32		offset;
-
-	ReleaseBuffer(vecidx_peek_learn(handle, vecidx_handle_locate(handle, VECIDX_RUN_CODE, node, &offset)));
 	store->pins++;
-	if (!vecidx_slot_read_code(handle, node, store->code))
+	if (!vecidx_slot_read_code(store->handle, node, store->code))
 		return false;
 	candidate->node = node;
 	set_estimate(store, store->code, candidate);
@@ -92,15 +88,7 @@ gather_node(VecIdxStore *store, Gather *gather, uint32 node)
 	}
 	gather->peek[i] = vecidx_peek(handle, block);
 	if (gather->peek[i].page != NULL)
-	{
-		const char *slot = gather->peek[i].page + gather->offset[i];
-		uint32		size = Min(handle->layout.run[VECIDX_RUN_CODE].size, 512);
-
-		__builtin_prefetch(gather->peek[i].buffer);
-		for (uint32 at = 0; at < size; at += 64)
-			__builtin_prefetch(slot + at);
-		__builtin_prefetch(slot + size - 1);
-	}
+		vecidx_peek_prefetch(&gather->peek[i], gather->offset[i], Min(handle->layout.run[VECIDX_RUN_CODE].size, 512));
 }
 
 /* Estimates all that was gathered; nodes whose slots turn out to be free are left out. */
@@ -221,6 +209,24 @@ store_vector(VecIdxSource *source, uint32 node)
 	copy = MemoryContextAlloc(store->copies, handle->layout.run[run].size);
 	vecidx_slot_read(handle, run, node, copy);
 	return (uint8 *) copy + (exact ? sizeof(VecIdxCodeSlot) : sizeof(VecIdxRerankSlot));
+}
+
+void
+vecidx_store_prefetch(VecIdxStore *store, uint32 node)
+{
+	VecIdxHandle *handle = store->handle;
+	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_RERANK];
+	uint32		offset;
+	VecIdxPeek	peek;
+
+	if (run->span != 1)
+		return;
+	peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_RERANK, node, &offset));
+	if (peek.page == NULL)
+		return;
+	__builtin_prefetch(peek.page);
+	__builtin_prefetch(peek.page + BLCKSZ - sizeof(VecIdxPageTail));
+	vecidx_peek_prefetch(&peek, offset, run->size);
 }
 
 float

@@ -51,6 +51,9 @@ extern void vecidx_store_query(VecIdxStore *store, const VecIdxQuery *query);
  */
 extern float vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, uint32 *version);
 
+/* Has a node's rerank vector on its way into the processor's cache. */
+extern void vecidx_store_prefetch(VecIdxStore *store, uint32 node);
+
 /*
  * Errors unless the id is one that the index has given out; looks at the
  * metapage again when it seems not to be.

@@ -69,14 +69,22 @@ vecidx_page_init(Page page, VecIdxPageKind kind, uint32 first)
 	tail->page_id = VECIDX_PAGE_ID;
 }
 
+Page
+vecidx_buffer_lock(Relation index, Buffer buffer, VecIdxPageKind kind, uint32 first)
+{
+	Page		page = BufferGetPage(buffer);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	vecidx_page_check(index, BufferGetBlockNumber(buffer), page, kind, first);
+	return page;
+}
+
 Buffer
 vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageKind kind, uint32 first, Page *page)
 {
 	Buffer		buffer = ReadBuffer(index, block);
 
-	LockBuffer(buffer, BUFFER_LOCK_SHARE);
-	*page = BufferGetPage(buffer);
-	vecidx_page_check(index, block, *page, kind, first);
+	*page = vecidx_buffer_lock(index, buffer, kind, first);
 	return buffer;
 }
 

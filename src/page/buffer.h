@@ -35,15 +35,21 @@ extern uint32 vecidx_crc(const void *data, Size size);
 extern void vecidx_corrupted(Relation index, BlockNumber block, const char *what) pg_attribute_noreturn();
 
 /*
- * Pins and share-locks a page of the given kind whose first slot is "first".
- * Errors when the page is damaged.  *page gets its address.  Release with
- * vecidx_buffer_release, which unlocks and unpins.
+ * Pins a page.  "recent" is a buffer where it may still be (or InvalidBuffer):
+ * if so, the buffer mapping table is not asked.
  */
-extern Buffer vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageKind kind, uint32 first, Page *page);
+extern Buffer vecidx_buffer_pin(Relation index, BlockNumber block, Buffer recent);
+
+/*
+ * Share-locks a pinned page and checks that it is of the given kind and that
+ * its first slot is "first"; errors when it is damaged.  Returns its address.
+ * Release with vecidx_buffer_release, which unlocks and unpins.
+ */
+extern Page vecidx_buffer_lock(Relation index, Buffer buffer, VecIdxPageKind kind, uint32 first);
 extern void vecidx_buffer_release(Buffer buffer);
 
-/* Pins a page without lock or check, for the bookkeeping of unpinned reads. */
-extern Buffer vecidx_buffer_pin(Relation index, BlockNumber block, Buffer recent);
+/* Both, for pages that are read now and then. */
+extern Buffer vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageKind kind, uint32 first, Page *page);
 
 /* The same kind of check for a page that the caller has locked. */
 extern void vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first);

@@ -296,6 +296,21 @@ vecidx_handle_locate(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint3
 	return extent_start(handle, &place) + place.block;
 }
 
+Buffer
+vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
+{
+	Buffer		buffer;
+	Buffer		recent = InvalidBuffer;
+
+	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped)
+		return ReadBuffer(handle->index, block);
+	if (++handle->visits % VECIDX_TOUCH != 0)
+		recent = handle->map[block];
+	buffer = vecidx_buffer_pin(handle->index, block, recent);
+	handle->map[block] = buffer;
+	return buffer;
+}
+
 uint32
 vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot)
 {

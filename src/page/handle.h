@@ -23,6 +23,9 @@ typedef enum VecIdxPageAccess
 	VECIDX_ACCESS_PINNED		/* pins, through the buffer mapping table */
 } VecIdxPageAccess;
 
+/* One visit in this many goes the way that keeps pages in shared buffers. */
+#define VECIDX_TOUCH	64
+
 typedef struct VecIdxHandle
 {
 	/* fixed while the handle is in use */
@@ -41,7 +44,7 @@ typedef struct VecIdxHandle
 	BlockNumber base[VECIDX_RUNS];	/* first block of each run of extent 0 */
 	Buffer	   *map;			/* block -> buffer that last held it, a hint */
 	BlockNumber mapped;			/* entries of map[] */
-	uint32		visits;			/* counts unpinned visits, so that some of them pin */
+	uint32		visits;			/* counts visits that the buffer manager does not, so that some of them do */
 	VecIdxEntries *entries;		/* entry nodes, made by the graph layer in context */
 
 	/* bookkeeping */
@@ -65,6 +68,13 @@ extern void vecidx_handle_release_with(VecIdxHandle *handle, MemoryContext conte
 
 /* The block of a slot, and its byte there. */
 extern BlockNumber vecidx_handle_locate(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint32 *offset);
+
+/*
+ * Pins a block through the buffer where it was last seen, if the handle's kind
+ * of access allows that; now and then the long way, which tells the buffer
+ * manager that the page is in use.  Remembers where the block is.
+ */
+extern Buffer vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block);
 
 /* First slot of the page that holds a slot: what the page's tail says. */
 extern uint32 vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);

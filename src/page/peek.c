@@ -7,22 +7,6 @@
 #include "page/peek.h"
 #include "page/slot.h"
 
-/* Returns the buffer pinned: the caller releases it. */
-Buffer
-vecidx_peek_learn(VecIdxHandle *handle, BlockNumber block)
-{
-	Buffer		buffer;
-
-	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped)
-		return ReadBuffer(handle->index, block);
-	if (handle->access == VECIDX_ACCESS_RECENT)
-		buffer = vecidx_buffer_pin(handle->index, block, handle->map[block]);
-	else
-		buffer = ReadBuffer(handle->index, block);
-	handle->map[block] = buffer;
-	return buffer;
-}
-
 void
 vecidx_peek_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy)
 {
@@ -38,6 +22,5 @@ vecidx_peek_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *cop
 		if (vecidx_peek_valid(handle, &peek) && vecidx_slot_sealed(&handle->layout, run, copy))
 			return;
 	}
-	ReleaseBuffer(vecidx_peek_learn(handle, block));
 	vecidx_slot_read(handle, run, slot, copy);
 }

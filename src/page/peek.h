@@ -13,15 +13,13 @@
  *
  * When a check fails, or the backend has not seen the block yet, the caller
  * reads with a pin.  Unpinned visits do not raise a buffer's usage count, so
- * one visit in VECIDX_PEEK_TOUCH goes the pinned way on purpose.
+ * one visit in VECIDX_TOUCH goes the pinned way on purpose.
  */
 #ifndef VECIDX_PEEK_H
 #define VECIDX_PEEK_H
 
 #include "compat.h"
 #include "page/handle.h"
-
-#define VECIDX_PEEK_TOUCH	64
 
 typedef struct VecIdxPeek
 {
@@ -37,7 +35,7 @@ vecidx_peek(VecIdxHandle *handle, BlockNumber block)
 	VecIdxPeek	peek = {NULL, NULL, block};
 
 	if (likely(handle->access == VECIDX_ACCESS_UNPINNED && block < handle->mapped &&
-			   handle->map[block] != InvalidBuffer && ++handle->visits % VECIDX_PEEK_TOUCH != 0))
+			   handle->map[block] != InvalidBuffer && ++handle->visits % VECIDX_TOUCH != 0))
 	{
 		Buffer		buffer = handle->map[block];
 
@@ -73,7 +71,16 @@ vecidx_peek_valid(VecIdxHandle *handle, const VecIdxPeek *peek)
  */
 extern void vecidx_peek_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy);
 
-/* Remembers in which buffer a block is, by reading it the normal way. */
-extern Buffer vecidx_peek_learn(VecIdxHandle *handle, BlockNumber block);
+/* Has a slot on its way into the processor's cache, if the backend knows where it is. */
+static inline void
+vecidx_peek_prefetch(const VecIdxPeek *peek, uint32 offset, uint32 size)
+{
+	const char *slot = peek->page + offset;
+
+	__builtin_prefetch(peek->buffer);
+	for (uint32 at = 0; at < size; at += 64)
+		__builtin_prefetch(slot + at);
+	__builtin_prefetch(slot + size - 1);
+}
 
 #endif							/* VECIDX_PEEK_H */

@@ -91,8 +91,8 @@ copy_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, char *copy)
 	for (uint32 i = 0; i < r->span; i++)
 	{
 		uint32		count = Min(r->size - done, (uint32) VECIDX_PAGE_USABLE);
-		Page		page;
-		Buffer		buffer = vecidx_buffer_share(handle->index, block + i, r->kind, first, &page);
+		Buffer		buffer = vecidx_handle_pin(handle, block + i);
+		Page		page = vecidx_buffer_lock(handle->index, buffer, r->kind, first);
 
 		memcpy(copy + done, (char *) page + offset, count);
 		vecidx_buffer_release(buffer);
