@@ -53,6 +53,7 @@ OBJS = \
 	src/am/scan.o \
 	src/am/vacuum.o \
 	src/am/cost.o \
+	src/am/junk.o \
 	src/am/handler.o \
 	src/vecidx.o
 

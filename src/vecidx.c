@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "am/junk.h"
 #include "options.h"
 
 PG_MODULE_MAGIC;
@@ -16,4 +17,5 @@ void
 _PG_init(void)
 {
 	vecidx_options_init();
+	vecidx_junk_init();
 }

@@ -106,7 +106,7 @@ vecidx_layout_capacity(const VecIdxLayout *layout, uint32 extent, VecIdxRunKind 
 
 	if (extent == 0)
 		return run == VECIDX_RUN_UPPER ? layout->base_upper : layout->base_capacity;
-	step = Min(extent, layout->steps) - 1;
+	step = Min(extent, (uint32) layout->steps) - 1;
 	return run == VECIDX_RUN_UPPER ? layout->uppers[step] : layout->capacity[step];
 }
 
@@ -118,7 +118,7 @@ vecidx_layout_first(const VecIdxLayout *layout, uint32 extent, VecIdxRunKind run
 
 	if (extent == 0)
 		return 0;
-	if (extent <= layout->steps)
+	if (extent <= (uint32) layout->steps)
 		return first[extent - 1];
 	behind = extent - layout->steps - 1;
 	return first[layout->steps] + behind * vecidx_layout_capacity(layout, extent, run);

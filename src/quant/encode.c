@@ -57,24 +57,6 @@ quantize(const VecIdxResidual *residual, int bits, int n, uint8 *restrict levels
 	}
 }
 
-/*
- * sum of r[i] * y[i], in the fixed order of sums.c.  2 * y is a whole number
- * of few bits, so these products are exact too.
- */
-static double
-dot_levels(const float *values, const uint8 *levels, int top, int n)
-{
-	double		lane[8] = {0};
-
-	for (int i = 0; i < n; i += 8)
-	{
-		for (int j = 0; j < 8; j++)
-			lane[j] += (double) values[i + j] * (double) (2 * levels[i + j] - top);
-	}
-	return 0.5 * (((lane[0] + lane[4]) + (lane[2] + lane[6])) +
-				  ((lane[1] + lane[5]) + (lane[3] + lane[7])));
-}
-
 static void
 sum_levels(const VecIdxResidual *residual, const uint8 *levels, int bits, int n, LevelSums *sums)
 {
@@ -95,7 +77,8 @@ sum_levels(const VecIdxResidual *residual, const uint8 *levels, int bits, int n,
 
 	sums->level_sum = sum;
 	sums->norm2 = 0.25 * (double) norm2_times_4;
-	sums->values_dot = dot_levels(residual->values, levels, top, n);
+	/* 2 y is a whole number too */
+	sums->values_dot = 0.5 * vecidx_sum_dot_levels(residual->values, levels, 2, -top, n);
 }
 
 /*

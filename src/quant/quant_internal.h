@@ -130,6 +130,7 @@ extern int	vecidx_quant_rerank_bits(const VecIdxQuantParams *params);
 /* sums.c: in a fixed order and in double, the same on every machine */
 extern double vecidx_sum_dot(const float *a, const float *b, int n);
 extern double vecidx_sum_squares(const float *a, int n);
+extern double vecidx_sum_dot_levels(const float *a, const uint8 *b, int scale, int offset, int n);
 extern double vecidx_sum(const float *a, int n);
 
 /* rotation.c */

@@ -61,7 +61,53 @@ vecidx_query_size(const VecIdxQuantParams *params)
 }
 
 /*
- * Rounds z to integers v in [-bottom, top] of the given step.  Sets what turns
+ * Rounds z to integers of the given step, and those to u = v + bottom in [0,
+ * 2 * bottom] or, for a power of two, below that.
+ */
+static void
+round_values(const float *restrict values, double step, int bottom, int n, uint8 *restrict levels)
+{
+	float		inverse = (float) (1.0 / step);
+	float		offset = bottom + 0.5f;
+	float		largest = bottom == QUERY_TOP ? 2 * bottom : 2 * bottom - 1;
+
+	for (int i = 0; i < n; i += VECIDX_BLOCK)
+	{
+		for (int j = i; j < i + VECIDX_BLOCK; j++)
+		{
+			float		level = values[j] * inverse + offset;
+
+			level = level < 0 ? 0 : level;
+			level = level > largest ? largest : level;
+			levels[j] = (uint8) (int) level;
+		}
+	}
+}
+
+/* Turns levels into integers, in place; returns the sum and the sum of squares. */
+static void
+center_levels(uint8 *levels, int bottom, int n, int32 *sum, int32 *squares)
+{
+	int32		total = 0;
+	int32		total_squares = 0;
+
+	for (int i = 0; i < n; i += VECIDX_BLOCK)
+	{
+		for (int j = i; j < i + VECIDX_BLOCK; j++)
+		{
+			int32		v = levels[j] - bottom;
+
+			levels[j] = (uint8) v;
+			total += v;
+			total_squares += v * v;
+		}
+	}
+	*sum = total;
+	*squares = total_squares;
+}
+
+/*
+ * Rounds z to integers v of the given step, from -bottom on.  Sets what turns
  * them back; returns how much coarser they are than the noise that codes were
  * told of, at least 1.
  *
@@ -69,43 +115,18 @@ vecidx_query_size(const VecIdxQuantParams *params)
  * itself, so that no estimate shrinks because large coordinates were cut.
  */
 static double
-round_query(VecIdxQuery *query, const VecIdxResidual *residual, double step, int bottom,
-			int8 *restrict levels)
+round_query(VecIdxQuery *query, const VecIdxResidual *residual, double step, int bottom, int8 *integers)
 {
-	int			top = bottom == QUERY_TOP ? QUERY_TOP : bottom - 1;
-	float		inverse = (float) (1.0 / step);
-	float		offset = bottom + 0.5f;
-	float		largest = bottom + top;
-	const float *restrict values = residual->values;
-	double		dots[8] = {0};
+	uint8	   *levels = (uint8 *) integers;
+	int			n = query->padded;
+	int32		sum;
+	int32		squares;
 	double		dot;
-	int32		sum = 0;
-	int32		squares = 0;
 	double		noise2;
 
-	for (int i = 0; i < query->padded; i += 8)
-	{
-		for (int j = 0; j < 8; j++)
-		{
-			float		level = values[i + j] * inverse + offset;
-			int			v;
-
-			level = level < 0 ? 0 : level;
-			level = level > largest ? largest : level;
-			v = (int) level - bottom;
-			levels[i + j] = (int8) v;
-			dots[j] += (double) values[i + j] * v;
-		}
-	}
-	for (int i = 0; i < query->padded; i += VECIDX_BLOCK)
-	{
-		for (int j = i; j < i + VECIDX_BLOCK; j++)
-		{
-			sum += levels[j];
-			squares += levels[j] * levels[j];
-		}
-	}
-	dot = ((dots[0] + dots[4]) + (dots[2] + dots[6])) + ((dots[1] + dots[5]) + (dots[3] + dots[7]));
+	round_values(residual->values, step, bottom, n, levels);
+	dot = vecidx_sum_dot_levels(residual->values, levels, 1, -bottom, n);
+	center_levels(levels, bottom, n, &sum, &squares);
 	query->step = ldexp(residual->norm2 / dot, residual->exponent);
 	query->level_offset = 0.5 * ((1 << query->bits) - 1) * sum;
 

@@ -1,0 +1,43 @@
+/*
+ * monitor.h
+ *	  What the functions that look at a whole index share.
+ */
+#ifndef VECIDX_MONITOR_H
+#define VECIDX_MONITOR_H
+
+#include "postgres.h"
+
+#include "storage/lockdefs.h"
+#include "utils/rel.h"
+
+#include "page/handle.h"
+
+/* An index and its table, opened and locked. */
+typedef struct VecIdxTarget
+{
+	Relation	table;
+	Relation	index;
+	LOCKMODE	lock;			/* on the table */
+} VecIdxTarget;
+
+/* The table of a vecidx index; errors for anything else.  Takes no lock, so that rights can be looked at first. */
+extern Oid	vecidx_monitor_table(Oid index);
+
+/*
+ * Locks the table, then the index (AccessShareLock).  Errors for another
+ * session's temporary index, whose pages cannot be seen.
+ */
+extern void vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock);
+extern void vecidx_monitor_close(VecIdxTarget *target);
+
+/* What a pass does with a slot; bytes is a copy, and aligned as on the page. */
+typedef void (*VecIdxSlotVisitor) (void *state, uint32 slot, const void *bytes);
+
+/*
+ * Visits the slots of a run below "end", in order.  Each page is copied under
+ * share lock, and its header is checked; checksums are the visitor's business.
+ */
+extern void vecidx_monitor_visit(VecIdxHandle *handle, VecIdxRunKind run, uint32 end,
+								 VecIdxSlotVisitor visit, void *state);
+
+#endif							/* VECIDX_MONITOR_H */

@@ -1,0 +1,122 @@
+/*
+ * open.c
+ *	  The index that somebody asks about: found, locked, read slot by slot.
+ */
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/index.h"
+#include "catalog/pg_class.h"
+#include "miscadmin.h"
+#include "utils/syscache.h"
+
+#include "am/am.h"
+#include "monitor/monitor.h"
+
+/* Is it the handler of this library, whatever the access method is called? */
+static bool
+is_our_method(Oid method)
+{
+	IndexAmRoutine *routine = GetIndexAmRoutineByAmId(method, false);
+	bool		ours = routine->ambuild == vecidx_build;
+
+	pfree(routine);
+	return ours;
+}
+
+Oid
+vecidx_monitor_table(Oid index)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index));
+	Form_pg_class form;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("index with OID %u does not exist", index)));
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	if (form->relkind != RELKIND_INDEX || !is_our_method(form->relam))
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a vecidx index", NameStr(form->relname))));
+	ReleaseSysCache(tuple);
+	return IndexGetRelation(index, false);
+}
+
+void
+vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock)
+{
+	target->lock = lock;
+	target->table = table_open(table, lock);
+	target->index = index_open(index, AccessShareLock);
+	if (target->index->rd_index->indrelid != table || target->index->rd_indam->ambuild != vecidx_build)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("index with OID %u was dropped while its lock was waited for", index)));
+	if (RELATION_IS_OTHER_TEMP(target->index))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot access temporary indexes of other sessions"),
+				 errdetail("Index \"%s\" belongs to another session.", RelationGetRelationName(target->index))));
+}
+
+void
+vecidx_monitor_close(VecIdxTarget *target)
+{
+	index_close(target->index, AccessShareLock);
+	table_close(target->table, target->lock);
+}
+
+/* Copies what a page holds of a slot or of several, from its first slot on. */
+static void
+copy_page(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, BlockNumber block, char *copy)
+{
+	Page		page;
+	Buffer		buffer;
+
+	CHECK_FOR_INTERRUPTS();
+	buffer = vecidx_buffer_share(handle->index, block, handle->layout.run[run].kind, first, &page);
+	memcpy(copy, (char *) page + VECIDX_PAGE_START, VECIDX_PAGE_USABLE);
+	vecidx_buffer_release(buffer);
+}
+
+/* Copies the pages that begin with a slot; returns how many slots below "end" they hold. */
+static uint32
+copy_slots(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, uint32 end, char *copy)
+{
+	const VecIdxRun *r = &handle->layout.run[run];
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(handle, run, first, &offset);
+	uint32		count = Min(r->per_page, end - first);
+
+	if (block + r->span > RelationGetNumberOfBlocks(handle->index))
+		vecidx_corrupted(handle->index, block, "The page is not in the file");
+	for (uint32 i = 0; i < r->span; i++)
+		copy_page(handle, run, first, block + i, copy + i * VECIDX_PAGE_USABLE);
+	/* the last page of an extent's run need not be full */
+	while (count > 1 && vecidx_handle_first(handle, run, first + count - 1) != first)
+		count--;
+	return Max(count, 1);
+}
+
+void
+vecidx_monitor_visit(VecIdxHandle *handle, VecIdxRunKind run, uint32 end, VecIdxSlotVisitor visit, void *state)
+{
+	const VecIdxRun *r = &handle->layout.run[run];
+	char	   *copy;
+	uint32		slot = 0;
+
+	if (r->span == 0 || end == 0)
+		return;
+	copy = palloc(r->span * VECIDX_PAGE_USABLE);
+	while (slot < end)
+	{
+		uint32		count = copy_slots(handle, run, slot, end, copy);
+
+		for (uint32 i = 0; i < count; i++, slot++)
+			(*visit) (state, slot, copy + i * r->size);
+	}
+	pfree(copy);
+}
