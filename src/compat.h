@@ -32,10 +32,29 @@ typedef RelFileNode VecIdxLocator;
 #define VecIdxInitBufferTag(tag, locator, block) INIT_BUFFERTAG(*(tag), locator, MAIN_FORKNUM, block)
 #endif
 
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 #if PG_VERSION_NUM >= 180000
 #define VecIdxVacuumDelayPoint(analyze) vacuum_delay_point(analyze)
 #else
 #define VecIdxVacuumDelayPoint(analyze) vacuum_delay_point()
+#endif
+
+/* Callers include catalog/pg_class.h and utils/acl.h. */
+#if PG_VERSION_NUM >= 160000
+#define VecIdxOwnsRelation(relid, role) object_ownercheck(RelationRelationId, relid, role)
+#else
+#define VecIdxOwnsRelation(relid, role) pg_class_ownercheck(relid, role)
+#endif
+
+/* Since 18 EXPLAIN ANALYZE shows the number of searches. */
+#if PG_VERSION_NUM >= 180000
+#define VecIdxCountSearch(scan) \
+	do { if ((scan)->instrument) (scan)->instrument->nsearches++; } while (0)
+#else
+#define VecIdxCountSearch(scan) ((void) (scan))
 #endif
 
 /* Since 18 an infinite cost alone no longer keeps the planner from a path. */

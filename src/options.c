@@ -129,11 +129,11 @@ bytea *
 vecidx_options_parse(Datum reloptions, bool validate)
 {
 	static const relopt_parse_elt table[] = {
-		{"m", RELOPT_TYPE_INT, offsetof(VecIdxOptions, m)},
-		{"ef_construction", RELOPT_TYPE_INT, offsetof(VecIdxOptions, ef_construction)},
-		{"quantizer", RELOPT_TYPE_ENUM, offsetof(VecIdxOptions, quantizer)},
-		{"rerank", RELOPT_TYPE_ENUM, offsetof(VecIdxOptions, rerank)},
-		{"dimensions", RELOPT_TYPE_INT, offsetof(VecIdxOptions, dimensions)},
+		{.optname = "m", .opttype = RELOPT_TYPE_INT, .offset = offsetof(VecIdxOptions, m)},
+		{.optname = "ef_construction", .opttype = RELOPT_TYPE_INT, .offset = offsetof(VecIdxOptions, ef_construction)},
+		{.optname = "quantizer", .opttype = RELOPT_TYPE_ENUM, .offset = offsetof(VecIdxOptions, quantizer)},
+		{.optname = "rerank", .opttype = RELOPT_TYPE_ENUM, .offset = offsetof(VecIdxOptions, rerank)},
+		{.optname = "dimensions", .opttype = RELOPT_TYPE_INT, .offset = offsetof(VecIdxOptions, dimensions)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, option_kind,

@@ -18,6 +18,7 @@
 #include "utils/snapmgr.h"
 
 #include "am/am.h"
+#include "compat.h"
 #include "graph/calibrate.h"
 #include "graph/rank.h"
 #include "graph/search.h"
@@ -185,6 +186,7 @@ begin_scan(IndexScanDesc scan)
 				 errmsg("index \"%s\" cannot be scanned with a non-MVCC snapshot",
 						RelationGetRelationName(scan->indexRelation))));
 	pgstat_count_index_scan(scan->indexRelation);
+	VecIdxCountSearch(scan);
 	state->options = vecidx_options_scan();
 	state->handle = vecidx_handle_acquire(scan->indexRelation);
 	vecidx_handle_release_with(state->handle, state->work);

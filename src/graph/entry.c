@@ -83,7 +83,7 @@ copy_codes(VecIdxStore *store, VecIdxEntries *entries)
 
 	for (uint32 i = 0; i < entries->count; i++)
 	{
-		if (!vecidx_slot_read_code(store->handle, entries->batch[i].node, (VecIdxCodeSlot *) (entries->codes + kept * stride)))
+		if (!vecidx_slot_read_vector(store->handle, VECIDX_RUN_CODE, entries->batch[i].node, entries->codes + kept * stride))
 			continue;
 		entries->batch[kept++] = entries->batch[i];
 	}

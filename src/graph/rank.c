@@ -95,7 +95,8 @@ vecidx_rank_take(VecIdxRank *rank, const VecIdxSearch *search)
 		vecidx_rank_offer(rank, &search->found[rank->taken]);
 }
 
-static void
+/* Reads the distance of a node; false if it is gone. */
+static bool
 append_ready(VecIdxRank *rank, const VecIdxCandidate *candidate)
 {
 	VecIdxRanked *ranked;
@@ -105,9 +106,12 @@ append_ready(VecIdxRank *rank, const VecIdxCandidate *candidate)
 		rank->ready_room *= 2;
 		rank->ready = repalloc_huge(rank->ready, (Size) rank->ready_room * sizeof(VecIdxRanked));
 	}
-	ranked = &rank->ready[rank->ready_count++];
+	ranked = &rank->ready[rank->ready_count];
 	ranked->node = candidate->node;
-	ranked->distance = vecidx_store_distance(rank->store, candidate, &ranked->version);
+	if (!vecidx_store_distance(rank->store, candidate, &ranked->distance, &ranked->version))
+		return false;
+	rank->ready_count++;
+	return true;
 }
 
 /* A max-heap of at most "room" distances. */
@@ -186,8 +190,8 @@ vecidx_rank_best(VecIdxRank *rank, uint32 count)
 		CHECK_FOR_INTERRUPTS();
 		if (rank->pending_count > 0)
 			vecidx_store_prefetch(rank->store, rank->pending[0].node);
-		append_ready(rank, &candidate);
-		offer_distance(&best, rank->ready[rank->ready_count - 1].distance);
+		if (append_ready(rank, &candidate))
+			offer_distance(&best, rank->ready[rank->ready_count - 1].distance);
 	}
 	qsort(rank->ready, rank->ready_count, sizeof(VecIdxRanked), compare_ranked);
 	return Min(count, rank->ready_count);

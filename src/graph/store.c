@@ -59,7 +59,7 @@ bool
 vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate)
 {
 	store->pins++;
-	if (!vecidx_slot_read_code(store->handle, node, store->code))
+	if (!vecidx_slot_read_vector(store->handle, VECIDX_RUN_CODE, node, store->code))
 		return false;
 	candidate->node = node;
 	set_estimate(store, store->code, candidate);
@@ -207,7 +207,8 @@ store_vector(VecIdxSource *source, uint32 node)
 	if (store->adjacency->state != VECIDX_LIVE)
 		return NULL;
 	copy = MemoryContextAlloc(store->copies, handle->layout.run[run].size);
-	vecidx_slot_read(handle, run, node, copy);
+	if (!vecidx_slot_read_vector(handle, run, node, copy))
+		return NULL;
 	return (uint8 *) copy + (exact ? sizeof(VecIdxCodeSlot) : sizeof(VecIdxRerankSlot));
 }
 
@@ -229,18 +230,21 @@ vecidx_store_prefetch(VecIdxStore *store, uint32 node)
 	vecidx_peek_prefetch(&peek, offset, run->size);
 }
 
-float
-vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, uint32 *version)
+bool
+vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, float *distance, uint32 *version)
 {
 	if (store->handle->layout.run[VECIDX_RUN_RERANK].span == 0)
 	{
 		*version = VECIDX_NONE;
-		return candidate->estimate;
+		*distance = candidate->estimate;
+		return true;
 	}
-	vecidx_slot_read(store->handle, VECIDX_RUN_RERANK, candidate->node, store->rerank);
+	if (!vecidx_slot_read_vector(store->handle, VECIDX_RUN_RERANK, candidate->node, store->rerank))
+		return false;
 	store->distances++;
 	*version = store->rerank->version;
-	return vecidx_query_distance(store->query, (uint8 *) (store->rerank + 1));
+	*distance = vecidx_query_distance(store->query, (uint8 *) (store->rerank + 1));
+	return true;
 }
 
 void
@@ -277,7 +281,8 @@ vecidx_store_next(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate)
 	if (handle->layout.run[VECIDX_RUN_CODE].span != 1)
 	{
 		CHECK_FOR_INTERRUPTS();
-		vecidx_slot_read(handle, VECIDX_RUN_CODE, node, store->code);
+		if (!vecidx_slot_read_vector(handle, VECIDX_RUN_CODE, node, store->code))
+			return false;
 	}
 	else
 	{

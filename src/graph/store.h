@@ -47,9 +47,10 @@ extern void vecidx_store_query(VecIdxStore *store, const VecIdxQuery *query);
 /*
  * Order distance of a node by its rerank vector, read under lock.  *version
  * tells which life of the slot it belongs to.  Where there are no rerank
- * vectors the estimate stands and *version is VECIDX_NONE.
+ * vectors the estimate stands and *version is VECIDX_NONE.  False if the node
+ * has been freed.
  */
-extern float vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, uint32 *version);
+extern bool vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, float *distance, uint32 *version);
 
 /* Has a node's rerank vector on its way into the processor's cache. */
 extern void vecidx_store_prefetch(VecIdxStore *store, uint32 node);

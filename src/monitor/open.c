@@ -7,6 +7,7 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "access/table.h"
+#include "access/xlog.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
@@ -60,6 +61,11 @@ vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot access temporary indexes of other sessions"),
 				 errdetail("Index \"%s\" belongs to another session.", RelationGetRelationName(target->index))));
+	if (RecoveryInProgress() && target->index->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("unlogged index \"%s\" has no contents during recovery",
+						RelationGetRelationName(target->index))));
 }
 
 void

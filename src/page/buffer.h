@@ -16,6 +16,7 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+#include "compat.h"
 #include "page/page.h"
 
 /* A set of page changes that becomes one WAL record, or none while an index is built. */
@@ -32,7 +33,7 @@ typedef struct VecIdxEdit
 extern uint32 vecidx_crc(const void *data, Size size);
 
 /* Errors with ERRCODE_INDEX_CORRUPTED, the block and a hint to REINDEX. */
-extern void vecidx_corrupted(Relation index, BlockNumber block, const char *what) pg_attribute_noreturn();
+pg_noreturn extern void vecidx_corrupted(Relation index, BlockNumber block, const char *what);
 
 /*
  * Pins a page.  "recent" is a buffer where it may still be (or InvalidBuffer):

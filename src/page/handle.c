@@ -270,9 +270,12 @@ vecidx_handle_release_with(VecIdxHandle *handle, MemoryContext context)
 	MemoryContextRegisterResetCallback(context, callback);
 }
 
+/* A slot may lie in an extent that is younger than what the handle knows. */
 static BlockNumber
 extent_start(VecIdxHandle *handle, const VecIdxPlace *place)
 {
+	if (place->extent >= handle->extents)
+		vecidx_handle_refresh(handle);
 	if (place->extent >= handle->extents)
 		vecidx_corrupted(handle->index, VECIDX_METAPAGE_BLOCK, "A slot lies beyond the last extent");
 	return handle->extent[place->extent];

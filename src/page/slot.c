@@ -101,26 +101,55 @@ copy_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, char *copy)
 	return block;
 }
 
+/* What is wrong with a copy, or NULL. */
+static const char *
+find_fault(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, const void *copy)
+{
+	if (!vecidx_slot_sealed(&handle->layout, run, copy))
+		return "The checksum of a slot is wrong";
+	if (slot_owner(run, slot, copy) != slot)
+		return "A slot belongs to another node";
+	return NULL;
+}
+
 void
 vecidx_slot_read(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy)
 {
 	BlockNumber block = copy_slot(handle, run, slot, copy);
+	const char *fault = find_fault(handle, run, slot, copy);
 
-	if (!vecidx_slot_sealed(&handle->layout, run, copy))
-		vecidx_corrupted(handle->index, block, "The checksum of a slot is wrong");
-	if (slot_owner(run, slot, copy) != slot)
-		vecidx_corrupted(handle->index, block, "A slot belongs to another node");
+	if (fault != NULL)
+		vecidx_corrupted(handle->index, block, fault);
 }
 
-bool
-vecidx_slot_read_code(VecIdxHandle *handle, uint32 node, VecIdxCodeSlot *copy)
+/* Is the node in use, by its adjacency slot? */
+static bool
+is_in_use(VecIdxHandle *handle, uint32 node)
 {
-	BlockNumber block = copy_slot(handle, VECIDX_RUN_CODE, node, (char *) copy);
+	VecIdxAdjacencySlot *slot = palloc(handle->layout.run[VECIDX_RUN_ADJACENCY].size);
+	bool		used;
 
-	if (copy->node != node)
+	vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, node, slot);
+	used = slot->state != VECIDX_FREE;
+	pfree(slot);
+	return used;
+}
+
+/*
+ * The pieces of a spanning slot are written one by one before the adjacency
+ * slot says that the node is in use.  So a slot that is wrong while its node
+ * is free is being rewritten, and one that is wrong after its node was seen in
+ * use is damaged.
+ */
+bool
+vecidx_slot_read_vector(VecIdxHandle *handle, VecIdxRunKind run, uint32 node, void *copy)
+{
+	copy_slot(handle, run, node, copy);
+	if (find_fault(handle, run, node, copy) == NULL)
+		return true;
+	if (!is_in_use(handle, node))
 		return false;
-	if (!vecidx_slot_sealed(&handle->layout, VECIDX_RUN_CODE, copy))
-		vecidx_corrupted(handle->index, block, "The checksum of a code is wrong");
+	vecidx_slot_read(handle, run, node, copy);
 	return true;
 }
 

@@ -14,10 +14,11 @@
 extern void vecidx_slot_read(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy);
 
 /*
- * Like vecidx_slot_read for a code slot of a node that may be free: no check
- * of contents but that the slot is the node's.  Returns false if it is not.
+ * The same for the code or rerank slot of a node that may have been freed
+ * since the caller heard of it: returns false if so.  (Such a slot may be half
+ * rewritten if it spans pages.)
  */
-extern bool vecidx_slot_read_code(VecIdxHandle *handle, uint32 node, VecIdxCodeSlot *copy);
+extern bool vecidx_slot_read_vector(VecIdxHandle *handle, VecIdxRunKind run, uint32 node, void *copy);
 
 /* Writes a whole slot, sealed, in WAL records of its own. */
 extern void vecidx_slot_write(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *bytes, bool logged);

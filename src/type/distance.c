@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "utils/float.h"
 
+#include "compat.h"
 #include "kernel/kernel.h"
 #include "type/type.h"
 

@@ -12,6 +12,7 @@
 #include "fmgr.h"
 #include "utils/varbit.h"
 
+#include "compat.h"
 #include "type/type.h"
 
 /* The head of vector and halfvec; the elements follow. */
