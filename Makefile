@@ -4,6 +4,19 @@
 #   make check          install what is missing, build, and run every test
 #   make && make install
 
+# Both find or install PostgreSQL themselves, so they must work without it.
+ifneq (,$(filter demo check,$(MAKECMDGOALS)))
+
+demo:
+	@test/demo/demo.sh
+
+check:
+	@test/check.sh
+
+.PHONY: demo check
+
+else
+
 MODULE_big = vecidx
 PGFILEDESC = "vecidx - index access method for nearest vectors"
 
@@ -63,13 +76,28 @@ DATA = \
 	sql/vecidx_pgvector--0.1.0.sql
 
 # PostgreSQL's headers count as the system's: warnings are for our own code
+REGRESS = \
+	operators
+
+PGVECTOR_REGRESS = \
+	vector_operators \
+	vector_index
+
+ISOLATION =
+
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
+EXTRA_CLEAN = .pg_version
+
+# fused multiply-adds would make the same row another code on another processor
 PG_CFLAGS = -std=gnu11 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter
 SHLIB_LINK += -lm
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
-# PGXS tracks no headers
-$(OBJS): $(wildcard src/*.h src/*/*.h)
+# PGXS tracks neither headers nor the PostgreSQL that objects were made for
+$(shell v="`$(PG_CONFIG) --version`"; test "`cat .pg_version 2>/dev/null`" = "$$v" || echo "$$v" > .pg_version)
+$(OBJS): $(wildcard src/*.h src/*/*.h) .pg_version
+
+endif

@@ -20,7 +20,7 @@ static relopt_enum_elt_def quantizer_values[] = {
 	{"rabitq2", 2},
 	{"rabitq4", 4},
 	{"rabitq8", 8},
-	{NULL}
+	{NULL, 0}
 };
 
 static relopt_enum_elt_def rerank_values[] = {
@@ -29,7 +29,7 @@ static relopt_enum_elt_def rerank_values[] = {
 	{"sq8", VECIDX_RERANK_SQ8},
 	{"half", VECIDX_RERANK_HALF},
 	{"float", VECIDX_RERANK_FLOAT},
-	{NULL}
+	{NULL, 0}
 };
 
 static const struct config_enum_entry access_values[] = {

@@ -213,7 +213,7 @@ static uint32
 choose_beam(const DistanceScan *state)
 {
 	if (state->options.ef_search > 0)
-		return Max(state->options.ef_search, state->batch_end);
+		return Max((uint32) state->options.ef_search, state->batch_end);
 	return vecidx_calibrate_beam(&state->handle->fixed, state->options.target_recall, state->batch_end);
 }
 

@@ -433,33 +433,46 @@ butterflies_within_avx2(__m256 v)
 AVX2 static inline void
 eight_avx2(float *x, int h, bool within)
 {
-	__m256		v[8];
+	__m256		v0 = _mm256_loadu_ps(x);
+	__m256		v1 = _mm256_loadu_ps(x + h);
+	__m256		v2 = _mm256_loadu_ps(x + 2 * h);
+	__m256		v3 = _mm256_loadu_ps(x + 3 * h);
+	__m256		v4 = _mm256_loadu_ps(x + 4 * h);
+	__m256		v5 = _mm256_loadu_ps(x + 5 * h);
+	__m256		v6 = _mm256_loadu_ps(x + 6 * h);
+	__m256		v7 = _mm256_loadu_ps(x + 7 * h);
 
-#define EACH(do_it) do_it(0) do_it(1) do_it(2) do_it(3) do_it(4) do_it(5) do_it(6) do_it(7)
-#define LOAD(i) v[i] = _mm256_loadu_ps(x + i * h);
-#define WITHIN(i) v[i] = butterflies_within_avx2(v[i]);
-#define STORE(i) _mm256_storeu_ps(x + i * h, v[i]);
-	EACH(LOAD);
 	if (within)
 	{
-		EACH(WITHIN);
+		v0 = butterflies_within_avx2(v0);
+		v1 = butterflies_within_avx2(v1);
+		v2 = butterflies_within_avx2(v2);
+		v3 = butterflies_within_avx2(v3);
+		v4 = butterflies_within_avx2(v4);
+		v5 = butterflies_within_avx2(v5);
+		v6 = butterflies_within_avx2(v6);
+		v7 = butterflies_within_avx2(v7);
 	}
-	butterfly_avx2(&v[0], &v[1]);
-	butterfly_avx2(&v[2], &v[3]);
-	butterfly_avx2(&v[4], &v[5]);
-	butterfly_avx2(&v[6], &v[7]);
-	butterfly_avx2(&v[0], &v[2]);
-	butterfly_avx2(&v[1], &v[3]);
-	butterfly_avx2(&v[4], &v[6]);
-	butterfly_avx2(&v[5], &v[7]);
-	butterfly_avx2(&v[0], &v[4]);
-	butterfly_avx2(&v[1], &v[5]);
-	butterfly_avx2(&v[2], &v[6]);
-	butterfly_avx2(&v[3], &v[7]);
-	EACH(STORE);
-#undef LOAD
-#undef WITHIN
-#undef STORE
+	butterfly_avx2(&v0, &v1);
+	butterfly_avx2(&v2, &v3);
+	butterfly_avx2(&v4, &v5);
+	butterfly_avx2(&v6, &v7);
+	butterfly_avx2(&v0, &v2);
+	butterfly_avx2(&v1, &v3);
+	butterfly_avx2(&v4, &v6);
+	butterfly_avx2(&v5, &v7);
+	butterfly_avx2(&v0, &v4);
+	butterfly_avx2(&v1, &v5);
+	butterfly_avx2(&v2, &v6);
+	butterfly_avx2(&v3, &v7);
+	_mm256_storeu_ps(x, v0);
+	_mm256_storeu_ps(x + h, v1);
+	_mm256_storeu_ps(x + 2 * h, v2);
+	_mm256_storeu_ps(x + 3 * h, v3);
+	_mm256_storeu_ps(x + 4 * h, v4);
+	_mm256_storeu_ps(x + 5 * h, v5);
+	_mm256_storeu_ps(x + 6 * h, v6);
+	_mm256_storeu_ps(x + 7 * h, v7);
 }
 
 /* Butterflies at distance h, over all n. */
@@ -743,26 +756,6 @@ dotf_b8_avx512(const uint8 *code, const float *z, int n)
 	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sum0, sum1), _mm512_add_ps(sum2, sum3)));
 }
 
-AVX512 static int32
-pair_b4_avx512(const uint8 *a, const uint8 *b, int n)
-{
-	const __m256i mask = _mm256_set1_epi8(15);
-	__m256i		sum0 = _mm256_setzero_si256();
-	__m256i		sum1 = _mm256_setzero_si256();
-
-	for (int i = 0; i < n / 2; i += 32)
-	{
-		__m256i		u = load_bytes_avx2(a + i);
-		__m256i		w = load_bytes_avx2(b + i);
-
-		sum0 = _mm256_dpbusd_epi32(sum0, _mm256_and_si256(u, mask), _mm256_and_si256(w, mask));
-		u = _mm256_and_si256(_mm256_srli_epi16(u, 4), mask);
-		w = _mm256_and_si256(_mm256_srli_epi16(w, 4), mask);
-		sum1 = _mm256_dpbusd_epi32(sum1, u, w);
-	}
-	return sum_int32_avx2(_mm256_add_epi32(sum0, sum1));
-}
-
 /* The second factor must be signed: w - 128, and 128 times the sum of u is missing. */
 AVX512 static int32
 pair_b8_avx512(const uint8 *a, const uint8 *b, int n)
@@ -799,88 +792,7 @@ hamming_avx512(const uint8 *a, const uint8 *b, int nbytes)
 	return (int32) _mm512_reduce_add_epi64(sum);
 }
 
-AVX512 static inline void
-butterfly_avx512(__m512 *a, __m512 *b)
-{
-	__m512		sum = _mm512_add_ps(*a, *b);
-
-	*b = _mm512_sub_ps(*a, *b);
-	*a = sum;
-}
-
-/* v and itself with the partners of the butterflies swapped; minus marks the second partners. */
-AVX512 static inline __m512
-butterfly_within_avx512(__m512 swapped, __m512 v, __mmask16 minus)
-{
-	return _mm512_mask_sub_ps(_mm512_add_ps(swapped, v), minus, swapped, v);
-}
-
-/* Butterflies at distance 1, 2, 4 and 8. */
-AVX512 static inline __m512
-butterflies_within_avx512(__m512 v)
-{
-	v = butterfly_within_avx512(_mm512_permute_ps(v, 0xb1), v, 0xaaaa);
-	v = butterfly_within_avx512(_mm512_permute_ps(v, 0x4e), v, 0xcccc);
-	v = butterfly_within_avx512(_mm512_shuffle_f32x4(v, v, 0xb1), v, 0xf0f0);
-	return butterfly_within_avx512(_mm512_shuffle_f32x4(v, v, 0x4e), v, 0xff00);
-}
-
-/* As eight_avx2, with vectors of 16. */
-AVX512 static inline void
-eight_avx512(float *x, int h, bool within)
-{
-	__m512		v[8];
-
-#define LOAD(i) v[i] = _mm512_loadu_ps(x + i * h);
-#define WITHIN(i) v[i] = butterflies_within_avx512(v[i]);
-#define STORE(i) _mm512_storeu_ps(x + i * h, v[i]);
-	EACH(LOAD);
-	if (within)
-	{
-		EACH(WITHIN);
-	}
-	butterfly_avx512(&v[0], &v[1]);
-	butterfly_avx512(&v[2], &v[3]);
-	butterfly_avx512(&v[4], &v[5]);
-	butterfly_avx512(&v[6], &v[7]);
-	butterfly_avx512(&v[0], &v[2]);
-	butterfly_avx512(&v[1], &v[3]);
-	butterfly_avx512(&v[4], &v[6]);
-	butterfly_avx512(&v[5], &v[7]);
-	butterfly_avx512(&v[0], &v[4]);
-	butterfly_avx512(&v[1], &v[5]);
-	butterfly_avx512(&v[2], &v[6]);
-	butterfly_avx512(&v[3], &v[7]);
-	EACH(STORE);
-#undef LOAD
-#undef WITHIN
-#undef STORE
-}
-
-AVX512 static void
-hadamard_avx512(float *x, int n)
-{
-	int			h;
-
-	if (n < 128)
-	{
-		hadamard_avx2(x, n);
-		return;
-	}
-	for (int i = 0; i < n; i += 128)
-		eight_avx512(x + i, 16, true);
-	for (h = 128; h * 8 <= n; h *= 8)
-	{
-		for (int i = 0; i < n; i += 8 * h)
-		{
-			for (int j = i; j < i + h; j += 16)
-				eight_avx512(x + j, h, false);
-		}
-	}
-	for (; h < n; h *= 2)
-		stage_avx2(x, n, h);
-}
-
+/* What does not gain from wider vectors, or too little, is as in AVX2. */
 const VecIdxKernels vecidx_kernels_avx512 = {
 	.name = "avx512",
 	.dot = dot_avx512,
@@ -891,11 +803,11 @@ const VecIdxKernels vecidx_kernels_avx512 = {
 	.dot_b8 = dot_b8_avx512,
 	.dotf_b4 = dotf_b4_avx512,
 	.dotf_b8 = dotf_b8_avx512,
-	.pair_b4 = pair_b4_avx512,
+	.pair_b4 = pair_b4_avx2,
 	.pair_b8 = pair_b8_avx512,
 	.hamming = hamming_avx512,
 	.half_to_float = half_to_float_avx2,
-	.hadamard = hadamard_avx512,
+	.hadamard = hadamard_avx2,
 };
 
 #endif							/* VECIDX_KERNELS_X86 */

@@ -13,7 +13,8 @@
  *	I3	The metapage, centroid pages, directory pages and extents follow each
  *		other without gap or overlap up to "end"; extent 0 is in the file.
  *	I4	Every slot given out is on a page of its kind and place, has the right
- *		checksum and names its own id.
+ *		checksum and names its own id; but the code and the rerank vector of a
+ *		free id may be half written if they span pages.
  *	I5	The fields of an adjacency slot fit its state: lists are within their
  *		room; a tombstone has no TID and no chain; free slots and extensions
  *		have neither neighbours nor level.
@@ -361,6 +362,13 @@ visit_adjacency(void *state, uint32 id, const void *bytes)
 	check->states[slot->state]++;
 }
 
+/* Nobody reads the vectors of a free id, so an insert that failed may leave parts of them. */
+static bool
+may_be_torn(const Check *check, VecIdxRunKind run, uint32 id)
+{
+	return check->node[id].state == VECIDX_FREE && check->handle->layout.run[run].span > 1;
+}
+
 static void
 visit_code(void *state, uint32 id, const void *bytes)
 {
@@ -368,6 +376,8 @@ visit_code(void *state, uint32 id, const void *bytes)
 	const VecIdxCodeSlot *slot = bytes;
 	uint8		says = check->node[id].state;
 
+	if (may_be_torn(check, VECIDX_RUN_CODE, id))
+		return;
 	check_sealed(check, VECIDX_RUN_CODE, id, slot);
 	check_owner(check, "code", id, slot->node);
 	if (check->standby || says == VECIDX_FREE)
@@ -384,6 +394,8 @@ visit_rerank(void *state, uint32 id, const void *bytes)
 	const Check *check = state;
 	const VecIdxRerankSlot *slot = bytes;
 
+	if (may_be_torn(check, VECIDX_RUN_RERANK, id))
+		return;
 	check_sealed(check, VECIDX_RUN_RERANK, id, slot);
 	check_owner(check, "rerank", id, slot->node);
 	if (!check->standby && is_node(check, id) && slot->version != check->node[id].version)

@@ -70,6 +70,8 @@ vecidx_levels_from_bits(const float *row, int dimensions, int n, uint8 *levels)
 void
 vecidx_levels_pack(const uint8 *levels, int bits, int n, uint8 *code)
 {
+	Assert(n % VECIDX_BLOCK == 0);
+
 	switch (bits)
 	{
 		case 1:
@@ -91,6 +93,8 @@ vecidx_levels_pack(const uint8 *levels, int bits, int n, uint8 *code)
 void
 vecidx_levels_planes(const int8 *levels, int n, uint8 *planes)
 {
+	Assert(n % VECIDX_BLOCK == 0);
+
 	for (int i = 0; i < n; i += 8)
 	{
 		uint64		word = load_bytes((const uint8 *) levels + i);

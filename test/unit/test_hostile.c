@@ -163,6 +163,7 @@ test_centroid(int bits)
 	Stored		stored;
 	VecIdxQuery *query;
 	double		expected;
+	double		estimate;
 
 	unit_case("row at the centroid, %d bits", bits);
 	rows = fixture_rows(VECIDX_L2, 100, 2);
@@ -171,7 +172,8 @@ test_centroid(int bits)
 	expected = fixture_distance(VECIDX_L2, rows, rows + 100, 100);
 
 	query = fixture_query(&fixture, rows + 100);
-	unit_check(fabs(vecidx_query_estimate(query, stored.code, stored.factors.f0, stored.factors.f1) - expected) <= 1e-5 * expected,
+	estimate = vecidx_query_estimate(query, stored.code, stored.factors.f0, stored.factors.f1);
+	unit_check(fabs(estimate - expected) <= 1e-5 * expected,
 			   "the estimate of a row at the centroid is not exact");
 	unit_check(vecidx_query_bound(query, stored.factors.error) == 0, "its bound is not 0");
 
@@ -179,7 +181,8 @@ test_centroid(int bits)
 	unit_check(vecidx_query_estimate(query, stored.code, stored.factors.f0, stored.factors.f1) == 0,
 			   "its estimate from itself is not 0");
 	fixture_store(&fixture, rows + 100, &stored);
-	unit_check(fabs(vecidx_query_estimate(query, stored.code, stored.factors.f0, stored.factors.f1) - expected) <= 1e-5 * expected,
+	estimate = vecidx_query_estimate(query, stored.code, stored.factors.f0, stored.factors.f1);
+	unit_check(fabs(estimate - expected) <= 1e-5 * expected,
 			   "the estimate from a query at the centroid is not exact");
 	unit_check(vecidx_query_bound(query, stored.factors.error) == 0, "the bound of that query is not 0");
 }
@@ -198,6 +201,7 @@ test_scale(int bits)
 	Stored		plain;
 	Stored		scaled;
 	float		estimate;
+	float		scaled_estimate;
 	float		distance;
 	VecIdxQuery *query;
 
@@ -216,10 +220,12 @@ test_scale(int bits)
 	}
 	fixture_store(&fixture, rows, &scaled);
 	query = fixture_query(&fixture, rows + DIMENSIONS);
-	unit_check(memcmp(plain.code, scaled.code, vecidx_quant_code_size(&params)) == 0, "the code changed with the scale");
-	unit_check(fabs(vecidx_query_estimate(query, scaled.code, scaled.factors.f0, scaled.factors.f1) / estimate - 1) < 1e-5,
-			   "the estimate changed with the scale");
-	unit_check(fabs(vecidx_query_distance(query, scaled.rerank) / distance - 1) < 1e-5, "the distance changed with the scale");
+	unit_check(memcmp(plain.code, scaled.code, vecidx_quant_code_size(&params)) == 0,
+			   "the code changed with the scale");
+	scaled_estimate = vecidx_query_estimate(query, scaled.code, scaled.factors.f0, scaled.factors.f1);
+	unit_check(fabs(scaled_estimate / estimate - 1) < 1e-5, "the estimate changed with the scale");
+	unit_check(fabs(vecidx_query_distance(query, scaled.rerank) / distance - 1) < 1e-5,
+			   "the distance changed with the scale");
 }
 
 void

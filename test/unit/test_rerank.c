@@ -173,10 +173,12 @@ test_normalize(void)
 	unit_case("normalization of rows");
 	fixture_make(&fixture, &params, NULL);
 	unit_check(vecidx_quant_normalize(fixture.quantizer, row), "an ordinary row is refused");
-	unit_check(row[0] == 0.6f && row[1] == 0 && row[2] == -0.8f, "(3, 0, -4) becomes (%g, %g, %g)", row[0], row[1], row[2]);
+	unit_check(row[0] == 0.6f && row[1] == 0 && row[2] == -0.8f,
+			   "(3, 0, -4) becomes (%g, %g, %g)", row[0], row[1], row[2]);
 	unit_check(!vecidx_quant_normalize(fixture.quantizer, zero), "a zero row has a direction");
 	unit_check(vecidx_quant_normalize(fixture.quantizer, tiny) && tiny[0] == 1, "a tiny row becomes %g", tiny[0]);
-	unit_check(vecidx_quant_normalize(fixture.quantizer, huge) && huge[0] == -huge[1] && fabs(huge[0] - sqrt(0.5)) < 1e-7,
+	unit_check(vecidx_quant_normalize(fixture.quantizer, huge) &&
+			   huge[0] == -huge[1] && fabs(huge[0] - sqrt(0.5)) < 1e-7,
 			   "a huge row becomes %g", huge[0]);
 	params.metric = VECIDX_L2;
 	row[0] = 5;

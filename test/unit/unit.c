@@ -35,15 +35,6 @@ static int	failed = 0;
 static uint64 random_state;
 static Block *blocks = NULL;
 
-#ifdef USE_ASSERT_CHECKING
-void
-ExceptionalCondition(const char *conditionName, const char *fileName, int lineNumber)
-{
-	printf("%s:%d: assertion failed: %s\n", fileName, lineNumber, conditionName);
-	abort();
-}
-#endif
-
 static void
 finish_case(void)
 {

@@ -1,0 +1,182 @@
+--
+-- Building: tables of every size, ways to build, and what is left behind.
+--
+SET client_min_messages = warning;
+
+-- nothing to index: no rows, only NULLs, only vectors without a direction
+CREATE TABLE build_t (id int, v real[]);
+CREATE INDEX build_i ON build_t USING vecidx (v real_l2_ops);
+SELECT vecidx_check('build_i');
+SELECT * FROM test_scan('build_t', '''{1,2,3}''');
+INSERT INTO build_t SELECT i, NULL FROM generate_series(1, 100) i;
+REINDEX INDEX build_i;
+SELECT vecidx_check('build_i');
+SELECT * FROM test_scan('build_t', '''{1,2,3}''');
+INSERT INTO build_t SELECT i, '{0,0,0}' FROM generate_series(101, 110) i;
+CREATE INDEX build_cosine ON build_t USING vecidx (v real_cosine_ops);
+SELECT vecidx_check('build_cosine');
+SELECT * FROM test_scan('build_t', '''{1,2,3}''', '<=>');
+DROP INDEX build_cosine;
+
+-- NULLs are not indexed; neither are zero vectors under cosine
+TRUNCATE build_t;
+INSERT INTO build_t SELECT i, CASE WHEN i % 3 = 0 THEN NULL WHEN i % 3 = 1 THEN '{0,0,0}' ELSE test_vector(i, 3) END
+FROM generate_series(1, 300) i;
+REINDEX INDEX build_i;
+CREATE INDEX build_cosine ON build_t USING vecidx (v real_cosine_ops);
+SELECT vecidx_check('build_i') AS l2, vecidx_check('build_cosine') AS cosine;
+SELECT * FROM test_scan('build_t', '''{1,2,3}''');
+SELECT * FROM test_scan('build_t', '''{1,2,3}''', '<=>');
+DROP TABLE build_t;
+
+-- sizes around those where the page layout or the way of searching changes
+CREATE TABLE build_sizes (id int, v real[]);
+DO $$
+DECLARE
+	size int;
+	done int := 0;
+	scan record;
+BEGIN
+	FOREACH size IN ARRAY '{1,2,3,31,64,65,500,999,1000,1001,1500}'::int[] LOOP
+		INSERT INTO build_sizes SELECT i, test_vector(i, 24) FROM generate_series(done + 1, size) i;
+		done := size;
+		CREATE INDEX build_sizes_i ON build_sizes USING vecidx (v real_l2_ops);
+		SELECT * INTO scan FROM test_scan('build_sizes', 'test_vector(1, 24)');
+		RAISE WARNING '% rows: % nodes, scan %', size, vecidx_check('build_sizes_i'), scan;
+		DROP INDEX build_sizes_i;
+	END LOOP;
+END
+$$;
+
+-- what the catalog says right after
+CREATE INDEX build_sizes_i ON build_sizes USING vecidx (v real_l2_ops);
+SELECT relname, reltuples, relpages > 0 AS pages FROM pg_class WHERE relname LIKE 'build\_sizes%' ORDER BY 1;
+ALTER TABLE build_sizes ADD w real[];
+UPDATE build_sizes SET w = v WHERE id % 10 = 0;
+CREATE INDEX build_sizes_w ON build_sizes USING vecidx (w real_l2_ops);
+SELECT reltuples FROM pg_class WHERE relname = 'build_sizes_w';
+SELECT vecidx_check('build_sizes_w');
+DROP INDEX build_sizes_w;
+
+-- progress is there to be seen; phases of an access method are named by numbers
+SELECT count(*) FROM pg_stat_progress_create_index;
+SELECT attname FROM pg_attribute
+WHERE attrelid = 'pg_stat_progress_create_index'::regclass AND attname IN ('phase', 'tuples_done', 'tuples_total') ORDER BY 1;
+SELECT n, pg_indexam_progress_phasename(oid, n) FROM pg_am, generate_series(1, 6) n WHERE amname = 'vecidx' ORDER BY n;
+
+-- each way to build
+CREATE INDEX CONCURRENTLY build_sizes_c ON build_sizes USING vecidx (v real_ip_ops);
+SELECT indisvalid, vecidx_check(indexrelid) FROM pg_index WHERE indexrelid = 'build_sizes_c'::regclass;
+SELECT * FROM test_scan('build_sizes', 'test_vector(1, 24)', '<#>');
+REINDEX INDEX build_sizes_c;
+SELECT vecidx_check('build_sizes_c');
+REINDEX INDEX CONCURRENTLY build_sizes_c;
+SELECT vecidx_check('build_sizes_c');
+REINDEX TABLE build_sizes;
+SELECT vecidx_check('build_sizes_c'), vecidx_check('build_sizes_i');
+REINDEX TABLE CONCURRENTLY build_sizes;
+SELECT vecidx_check('build_sizes_c'), vecidx_check('build_sizes_i');
+SELECT * FROM test_scan('build_sizes', 'test_vector(1, 24)', '<#>');
+SELECT * FROM test_scan('build_sizes', 'test_vector(1, 24)');
+
+-- a table that changes between builds
+DELETE FROM build_sizes WHERE id > 700;
+REINDEX INDEX build_sizes_i;
+SELECT vecidx_check('build_sizes_i');
+SELECT * FROM test_scan('build_sizes', 'test_vector(1, 24)');
+
+-- built in the transaction that made, filled or changed the table
+BEGIN;
+CREATE TABLE build_new (id int, v real[]);
+INSERT INTO build_new SELECT i, test_vector(i, 5) FROM generate_series(1, 50) i;
+CREATE INDEX build_new_i ON build_new USING vecidx (v real_l2_ops);
+INSERT INTO build_new SELECT i, test_vector(i, 5) FROM generate_series(51, 100) i;
+SELECT * FROM test_scan('build_new', '''{1,2,3,4,5}''');
+COMMIT;
+BEGIN;
+UPDATE build_new SET v = test_vector(id + 1000, 5) WHERE id <= 10;
+DELETE FROM build_new WHERE id > 90;
+REINDEX INDEX build_new_i;
+SELECT * FROM test_scan('build_new', '''{1,2,3,4,5}''');
+ROLLBACK;
+SELECT * FROM test_scan('build_new', '''{1,2,3,4,5}''');
+SELECT vecidx_check('build_new_i');
+DROP TABLE build_new;
+
+-- a new column type rewrites the index
+CREATE TABLE build_types (id int, v float8[]);
+INSERT INTO build_types SELECT i, test_vector(i, 5) FROM generate_series(1, 50) i;
+ALTER TABLE build_types ALTER v TYPE real[];
+CREATE INDEX build_types_i ON build_types USING vecidx (v real_l2_ops);
+ALTER TABLE build_types ALTER v TYPE real[] USING v || 0::real;
+SELECT * FROM test_scan('build_types', '''{1,2,3,4,5,6}''');
+SELECT vecidx_check('build_types_i');
+DROP TABLE build_types;
+
+-- expressions and predicates
+CREATE TABLE build_expression (id int, v float8[]);
+INSERT INTO build_expression SELECT i, test_vector(i, 5) FROM generate_series(1, 300) i;
+CREATE FUNCTION build_front(float8[]) RETURNS real[] LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1[1:3]::real[]';
+CREATE INDEX build_expression_i ON build_expression USING vecidx (build_front(v) real_l2_ops);
+CREATE INDEX build_expression_p ON build_expression USING vecidx ((v::real[]) real_l2_ops) WHERE id % 2 = 0;
+SELECT vecidx_check('build_expression_i'), vecidx_check('build_expression_p');
+SET enable_seqscan = off;
+SELECT test_plan('SELECT * FROM build_expression ORDER BY build_front(v) <-> ''{1,2,3}''');
+SELECT test_plan('SELECT * FROM build_expression WHERE id % 2 = 0 ORDER BY v::real[] <-> ''{1,2,3,4,5}''');
+SELECT test_plan('SELECT * FROM build_expression ORDER BY v::real[] <-> ''{1,2,3,4,5}''');
+SELECT count(*), bool_and(id % 2 = 0) FROM
+	(SELECT * FROM build_expression WHERE id % 2 = 0 ORDER BY v::real[] <-> '{1,2,3,4,5}') s;
+INSERT INTO build_expression SELECT i, test_vector(i, 5) FROM generate_series(301, 400) i;
+SELECT vecidx_check('build_expression_i'), vecidx_check('build_expression_p');
+SELECT array_agg(id) = (SELECT array_agg(id) FROM (SELECT id FROM build_expression ORDER BY (v[1:3]::real[] <-> '{100,100,100}') + 0, id LIMIT 5) s)
+FROM (SELECT id FROM build_expression ORDER BY build_front(v) <-> '{100,100,100}' LIMIT 5) s;
+UPDATE build_expression SET id = id + 1;
+SELECT vecidx_check('build_expression_i') AS whole, vecidx_check('build_expression_p') AS partial;
+SELECT count(*), bool_and(id % 2 = 0) FROM
+	(SELECT * FROM build_expression WHERE id % 2 = 0 ORDER BY v::real[] <-> '{1,2,3,4,5}') s;
+RESET enable_seqscan;
+DROP TABLE build_expression;
+DROP FUNCTION build_front;
+
+-- the graph does not fit into memory: what is left over is inserted
+CREATE TABLE build_memory (id int, v real[]);
+INSERT INTO build_memory SELECT i, test_vector(i, 32) FROM generate_series(1, 4000) i;
+SET maintenance_work_mem = '1MB';
+SET client_min_messages = debug1;
+\set VERBOSITY terse
+CREATE INDEX build_memory_i ON build_memory USING vecidx (v real_l2_ops);
+\set VERBOSITY default
+SET client_min_messages = warning;
+RESET maintenance_work_mem;
+SELECT vecidx_check('build_memory_i');
+SELECT * FROM test_scan('build_memory', 'test_vector(1, 32)', tolerance => 1);
+SELECT * FROM test_scan('build_memory', 'test_vector(4000, 32)', tolerance => 1);
+DROP TABLE build_memory;
+
+-- one and the same vector in every row
+CREATE TABLE build_same (id int, v real[]);
+INSERT INTO build_same SELECT i, '{1,2,3,4}' FROM generate_series(1, 100000) i;
+CREATE INDEX build_same_i ON build_same USING vecidx (v real_l2_ops);
+SELECT vecidx_check('build_same_i');
+SELECT rows, distinct_rows FROM test_scan('build_same', '''{1,2,3,4}''');
+INSERT INTO build_same SELECT i, '{1,2,3,4}' FROM generate_series(1, 1000) i;
+INSERT INTO build_same VALUES (0, '{1,2,3,5}');
+SELECT vecidx_check('build_same_i');
+SELECT rows, distinct_rows, nearest FROM test_scan('build_same', '''{1,2,3,5}''');
+DELETE FROM build_same WHERE id % 100 > 0;
+VACUUM build_same;
+SELECT vecidx_check('build_same_i');
+SELECT rows, distinct_rows, nearest FROM test_scan('build_same', '''{1,2,3,5}''');
+DELETE FROM build_same WHERE id > 0;
+VACUUM build_same;
+SELECT vecidx_check('build_same_i');
+SELECT rows, distinct_rows, nearest FROM test_scan('build_same', '''{1,2,3,5}''');
+DROP TABLE build_same;
+
+-- many groups of equal vectors, in no order
+CREATE TABLE build_groups (id int, v real[]);
+INSERT INTO build_groups SELECT i, test_vector(i * 7919 % 300, 16) FROM generate_series(1, 3000) i;
+CREATE INDEX build_groups_i ON build_groups USING vecidx (v real_l2_ops);
+SELECT vecidx_check('build_groups_i');
+SELECT * FROM test_scan('build_groups', 'test_vector(17, 16)');
+DROP TABLE build_groups, build_sizes;

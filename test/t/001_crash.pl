@@ -1,0 +1,133 @@
+# Crashes under load: after each, the index is sound and holds every row that
+# was committed and no other.
+#
+# VECIDX_CRASH_CYCLES sets how many, VECIDX_CRASH_SEED the times and settings.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use VecidxTest;
+
+my $cycles = $ENV{VECIDX_CRASH_CYCLES} || 6;
+my $seed = $ENV{VECIDX_CRASH_SEED} || 1;
+my $dimensions = 32;
+my @tables = ('built', 'begun');
+
+# Little memory and a busy background writer: pages reach the disk long before
+# the checkpoint does.  Without full-page writes the replay begins from pages
+# that are newer than the records.
+my @settings = (
+	"shared_buffers = 16MB\nfull_page_writes = on",
+	"shared_buffers = 1MB\nfull_page_writes = on",
+	"shared_buffers = 512kB\nfull_page_writes = off",
+	"shared_buffers = 2MB\nfull_page_writes = off\nwal_compression = on");
+my @ways = ('kill9_all', 'stop_immediate', 'kill9_backend');
+
+# No process of the server gets the chance to write anything more.
+sub kill9_all
+{
+	my ($node) = @_;
+	my @children = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+	my $tries = 0;
+
+	$node->kill9;
+	kill 9, @children;
+	sleep 0.01 while $tries++ < 2000 && kill 0, @children;
+	$node->start;
+	return;
+}
+
+sub stop_immediate
+{
+	my ($node) = @_;
+
+	$node->stop('immediate');
+	$node->start;
+	return;
+}
+
+# The postmaster sees a child die, ends all others and starts again by itself.
+sub kill9_backend
+{
+	my ($node) = @_;
+	my $before = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
+	my $victim = $node->safe_psql('postgres', <<EOT);
+SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench' AND pid <> pg_backend_pid() ORDER BY pid LIMIT 1
+EOT
+
+	kill 9, $victim;
+	$node->poll_query_until('postgres', <<EOT) or die 'server did not come back';
+SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'
+EOT
+	$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'server did not come back';
+	is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'),
+		$before, 'the postmaster outlived its child');
+
+	# to let the next cycle's settings come into force
+	$node->restart;
+	return;
+}
+
+my %crash = (
+	kill9_all => \&kill9_all,
+	stop_immediate => \&stop_immediate,
+	kill9_backend => \&kill9_backend);
+
+my $node = new_node('primary', <<EOT);
+restart_after_crash = on
+wal_level = replica
+max_wal_size = 64MB
+checkpoint_timeout = 30s
+bgwriter_delay = 10ms
+bgwriter_lru_maxpages = 1000
+bgwriter_lru_multiplier = 10
+maintenance_work_mem = 64MB
+EOT
+my $transactions = 0;
+
+srand($seed);
+$node->start;
+install_helpers($node);
+create_mixed_table($node, 'built', 2000, $dimensions);
+create_mixed_table($node, 'begun', 0, $dimensions);
+ok(uses_index($node, "SELECT id FROM $_ ORDER BY embedding <-> '{1,2}'", "${_}_embedding"),
+	"table $_ can be read in the index's order")
+  foreach @tables;
+
+foreach my $cycle (1 .. $cycles)
+{
+	my $way = $ways[ $cycle % @ways ];
+	my $load = start_load($node, \@tables, seed => $seed * 1000 + $cycle, dimensions => $dimensions);
+	my $done;
+
+	sleep(0.7 + rand(1.3));
+	$node->append_conf('postgresql.conf', $settings[ $cycle % @settings ]);
+	$crash{$way}->($node);
+	($done) = finish_load($load);
+	$transactions += $done;
+	check_mixed_table($node, $_, "cycle $cycle, $way, after $done transactions", $dimensions) foreach @tables;
+}
+cmp_ok($transactions, '>', 20 * $cycles, 'the load made changes');
+
+# What crashes have left behind: nothing that vacuum cannot deal with, and
+# graphs that searches find their way through.
+foreach my $table (@tables)
+{
+	my $counts = $node->safe_psql('postgres',
+		"VACUUM $table; SELECT vecidx_check('${table}_embedding') <= count(*) FROM $table");
+	my $share = $node->safe_psql('postgres', "SELECT self_recall('$table', 300)");
+
+	is($counts, 't', "vacuum leaves index of table $table no more nodes than rows");
+	check_mixed_table($node, $table, 'after vacuum', $dimensions);
+	note "$table: $share of rows found by their own vector";
+	cmp_ok($share, '>=', 0.95, "searches of table $table find rows by their own vectors");
+}
+check_log($node, 'crashes', qr/terminating connection|server process .* was terminated by signal 9/);
+done_testing();
