@@ -68,6 +68,9 @@ OBJS = \
 	src/am/cost.o \
 	src/am/junk.o \
 	src/am/handler.o \
+	src/monitor/open.o \
+	src/monitor/check.o \
+	src/monitor/info.o \
 	src/vecidx.o
 
 EXTENSION = vecidx vecidx_pgvector

@@ -38,7 +38,7 @@ $$;
 CREATE FUNCTION test_scan(relation regclass, query text, operator text DEFAULT '<->', tolerance float8 DEFAULT 1e-5,
 	OUT plan text, OUT rows bigint, OUT distinct_rows bigint, OUT nearest bool, OUT sorted bool)
 LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_sort = off SET max_parallel_workers_per_gather = 0 AS $$
+SET enable_seqscan = off SET enable_sort = off SET max_parallel_workers_per_gather = 0 SET jit = off AS $$
 DECLARE
 	-- rounding errors of the distances count against the largest of them
 	slack float8;
@@ -48,11 +48,11 @@ DECLARE
 						operator, query, relation, operator, query);
 BEGIN
 	plan := test_plan(scan);
-	EXECUTE format('SELECT max(abs(v %s %s)) * %s, min(v %s %s) FROM %s WHERE v IS NOT NULL',
-				   operator, query, tolerance, operator, query, relation)
+	EXECUTE format('SELECT max(abs(d)) FILTER (WHERE d <> ''NaN'') * %s, min(d) FROM (SELECT v %s %s AS d FROM %s OFFSET 0) s',
+				   tolerance, operator, query, relation)
 		INTO slack, least;
 	EXECUTE format('SELECT count(*), count(DISTINCT row), min(distance) FILTER (WHERE place = 1),
-						coalesce(bool_and(distance >= before - %s), true)
+						coalesce(bool_and(distance >= before - %L::float8), true)
 					FROM (SELECT row, distance, row_number() OVER () AS place,
 							max(distance) OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
 						  FROM (%s) s) t', coalesce(slack, 0), scan)

@@ -29,6 +29,7 @@ static relopt_enum_elt_def rerank_values[] = {
 	{"sq8", VECIDX_RERANK_SQ8},
 	{"half", VECIDX_RERANK_HALF},
 	{"float", VECIDX_RERANK_FLOAT},
+	{"pg_catalog.float8", VECIDX_RERANK_FLOAT}, /* what the grammar makes of float without quotes */
 	{NULL, 0}
 };
 

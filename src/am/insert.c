@@ -164,12 +164,29 @@ write_vectors(VecIdxInserter *inserter, uint32 node, uint32 version, VecIdxState
 	vecidx_slot_write(inserter->handle, VECIDX_RUN_RERANK, node, inserter->rerank, inserter->logged);
 }
 
-/* Drops neighbours that a vacuum has marked dead since they were found. */
+/* Is the upper slot still that node's?  Both may have had another life since it was found. */
+static bool
+has_upper(VecIdxInserter *inserter, const VecIdxNeighbour *neighbour, int level)
+{
+	VecIdxUpperSlot *slot = inserter->upper;
+
+	if (level == 0)
+		return true;
+	vecidx_slot_read(inserter->handle, VECIDX_RUN_UPPER, neighbour->upper, slot);
+	return slot->state == VECIDX_LIVE && slot->node == neighbour->node && slot->level == level;
+}
+
+/*
+ * Drops neighbours that are dead or are not what they were when they were
+ * found.  What it keeps cannot be freed before the epoch changes again.
+ */
 static void
 drop_dead_neighbours(VecIdxInserter *inserter)
 {
 	VecIdxArrival *arrival = &inserter->arrival;
 
+	vecidx_handle_refresh(inserter->handle);
+	inserter->epoch = inserter->handle->state.epoch;
 	for (int level = 0; level <= arrival->top; level++)
 	{
 		int			kept = 0;
@@ -179,12 +196,11 @@ drop_dead_neighbours(VecIdxInserter *inserter)
 			VecIdxNeighbour neighbour = arrival->neighbours[level][i];
 
 			vecidx_slot_read(inserter->handle, VECIDX_RUN_ADJACENCY, neighbour.node, inserter->extension);
-			if (inserter->extension->state == VECIDX_LIVE)
+			if (inserter->extension->state == VECIDX_LIVE && has_upper(inserter, &neighbour, level))
 				arrival->neighbours[level][kept++] = neighbour;
 		}
 		arrival->count[level] = kept;
 	}
-	inserter->epoch = inserter->handle->state.epoch;
 }
 
 static void
@@ -256,32 +272,42 @@ create_node(VecIdxInserter *inserter, ItemPointer tid)
 	}
 }
 
-/* Takes "count" consecutive upper slots; VECIDX_NONE if there are none left. */
+/*
+ * Takes consecutive upper slots, as many as *level, or fewer levels if there
+ * is no room: one slot may come from the free list, more only from the end.
+ * Returns the first, or VECIDX_NONE and level 0.
+ */
 static uint32
-take_uppers(VecIdxInserter *inserter, VecIdxMeta *meta, int count)
+take_uppers(VecIdxInserter *inserter, VecIdxMeta *meta, int *level)
 {
-	uint32		upper;
+	uint32		room = vecidx_meta_upper_room(inserter->handle) - meta->state.uppers;
+	uint32		upper = meta->state.uppers;
 
-	if (count == 1 && meta->state.free_upper != VECIDX_NONE)
+	if ((uint32) *level > room)
+		*level = room;
+	if (*level <= 1 && meta->state.free_upper != VECIDX_NONE)
 	{
+		*level = 1;
 		upper = meta->state.free_upper;
 		vecidx_slot_read(inserter->handle, VECIDX_RUN_UPPER, upper, inserter->upper);
+		if (inserter->upper->state != VECIDX_FREE)
+			ereport(ERROR,
+					(errcode(ERRCODE_INDEX_CORRUPTED),
+					 errmsg("index \"%s\" is corrupted", RelationGetRelationName(inserter->handle->index)),
+					 errdetail("Upper slot %u is on the free list but in use.", upper),
+					 errhint("Please REINDEX it.")));
 		meta->state.free_upper = inserter->upper->node;
 		meta->state.free_uppers--;
 		return upper;
 	}
-	if (meta->state.uppers + count > vecidx_meta_upper_room(inserter->handle))
-		return VECIDX_NONE;
-	upper = meta->state.uppers;
-	meta->state.uppers += count;
-	return upper;
+	meta->state.uppers += *level;
+	return *level > 0 ? upper : VECIDX_NONE;
 }
 
 static void
-write_upper(VecIdxInserter *inserter, uint32 upper, uint32 node, int level)
+fill_upper(VecIdxInserter *inserter, VecIdxUpperSlot *slot, uint32 node, int level)
 {
 	const VecIdxArrival *arrival = &inserter->arrival;
-	VecIdxUpperSlot *slot = inserter->upper;
 	VecIdxUpperLink *links = VecIdxUpperLinks(slot);
 
 	memset(slot, 0, inserter->handle->layout.run[VECIDX_RUN_UPPER].size);
@@ -294,44 +320,63 @@ write_upper(VecIdxInserter *inserter, uint32 upper, uint32 node, int level)
 		links[i].node = arrival->neighbours[level][i].node;
 		links[i].upper = arrival->neighbours[level][i].upper;
 	}
-	vecidx_slot_write(inserter->handle, VECIDX_RUN_UPPER, upper + level - 1, slot, inserter->logged);
+	vecidx_slot_seal(&inserter->handle->layout, VECIDX_RUN_UPPER, slot);
 }
 
-/* Lifts a node that is on level 0 to its level.  Returns its upper slot of level 1, or none. */
+/* Locks the metapage once the neighbours found are sure to live as long as it is locked. */
+static VecIdxMeta *
+edit_settled(VecIdxInserter *inserter, VecIdxEdit *edit)
+{
+	for (;;)
+	{
+		VecIdxMeta *meta;
+
+		drop_dead_neighbours(inserter);
+		vecidx_edit_begin(edit, inserter->handle->index, inserter->logged);
+		meta = vecidx_meta_edit(edit, inserter->handle);
+		if (meta->state.epoch == inserter->epoch)
+			return meta;
+		vecidx_edit_abandon(edit);
+	}
+}
+
+/*
+ * Lifts a node that is on level 0 to its level, or as high as there is room.
+ * The slot of level 1 may come from the free list, so it is written in the
+ * record that takes it off; those above were never used before.  Returns the
+ * upper slot of level 1, or none; arrival.level tells the level reached.
+ */
 static uint32
 raise_node(VecIdxInserter *inserter, uint32 node)
 {
 	VecIdxHandle *handle = inserter->handle;
-	int			level = inserter->arrival.level;
+	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_UPPER, VECIDX_NONE, NULL}};
 	VecIdxEdit	edit;
-	VecIdxMeta *meta;
+	VecIdxMeta *meta = edit_settled(inserter, &edit);
+	int			level = inserter->arrival.level;
+	uint32		upper = take_uppers(inserter, meta, &level);
 	VecIdxAdjacencySlot *slot;
-	uint32		upper;
 
-	for (;;)
-	{
-		vecidx_edit_begin(&edit, handle->index, inserter->logged);
-		meta = vecidx_meta_edit(&edit, handle);
-		if (meta->state.epoch == inserter->epoch)
-			break;
-		vecidx_edit_abandon(&edit);
-		drop_dead_neighbours(inserter);
-	}
-	upper = take_uppers(inserter, meta, level);
-	if (upper == VECIDX_NONE)
+	inserter->arrival.level = level;
+	if (level == 0)
 	{
 		vecidx_edit_abandon(&edit);
 		return VECIDX_NONE;
 	}
-	for (int i = 1; i <= level; i++)
+	for (int i = 2; i <= level; i++)
 	{
-		write_upper(inserter, upper, node, i);
-		meta->state.level_nodes[i]++;
+		fill_upper(inserter, inserter->upper, node, i);
+		vecidx_slot_write(handle, VECIDX_RUN_UPPER, upper + i - 1, inserter->upper, inserter->logged);
 	}
-	slot = vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, node);
+	refs[1].slot = upper;
+	vecidx_edit_slots(&edit, handle, refs, 2);
+	fill_upper(inserter, refs[1].image, node, 1);
+	slot = refs[0].image;
 	slot->level = level;
 	slot->upper = upper;
 	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
+	for (int i = 1; i <= level; i++)
+		meta->state.level_nodes[i]++;
 	if (level > (int) meta->state.entry_level)
 	{
 		meta->state.entry = node;
@@ -458,7 +503,7 @@ link_neighbours(VecIdxInserter *inserter, uint32 node, uint32 upper)
 
 	for (int i = 0; arrival->top >= 0 && i < arrival->count[0]; i++)
 		link_back(inserter, arrival->neighbours[0][i].node, node);
-	for (int level = 1; upper != VECIDX_NONE && level <= arrival->top; level++)
+	for (int level = 1; upper != VECIDX_NONE && level <= Min(arrival->top, arrival->level); level++)
 	{
 		VecIdxUpperLink link = {node, upper + level - 1};
 
@@ -501,21 +546,6 @@ append_tid(VecIdxHandle *handle, VecIdxAdjacencySlot *slot, ItemPointer tid)
 	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
 }
 
-/* Locks two adjacency slots in one edit, by ascending block. */
-static void
-edit_two(VecIdxEdit *edit, VecIdxHandle *handle, uint32 a, uint32 b,
-		 VecIdxAdjacencySlot **slot_a, VecIdxAdjacencySlot **slot_b)
-{
-	uint32		offset;
-	BlockNumber block_a = vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, a, &offset);
-	BlockNumber block_b = vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, b, &offset);
-
-	if (block_a <= block_b)
-		*slot_a = vecidx_edit_slot(edit, handle, VECIDX_RUN_ADJACENCY, a);
-	*slot_b = vecidx_edit_slot(edit, handle, VECIDX_RUN_ADJACENCY, b);
-	*slot_a = vecidx_edit_slot(edit, handle, VECIDX_RUN_ADJACENCY, a);
-}
-
 typedef enum AttachResult
 {
 	ATTACHED,
@@ -528,16 +558,16 @@ static AttachResult
 attach_to_present(VecIdxInserter *inserter, uint32 node, uint32 extension, ItemPointer tid)
 {
 	VecIdxHandle *handle = inserter->handle;
+	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_ADJACENCY, extension, NULL}};
 	VecIdxEdit	edit;
 	VecIdxAdjacencySlot *owner;
-	VecIdxAdjacencySlot *more = NULL;
+	VecIdxAdjacencySlot *more;
 	AttachResult result = NO_ROOM;
 
 	vecidx_edit_begin(&edit, handle->index, inserter->logged);
-	if (extension != VECIDX_NONE)
-		edit_two(&edit, handle, node, extension, &owner, &more);
-	else
-		owner = vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, node);
+	vecidx_edit_slots(&edit, handle, refs, extension != VECIDX_NONE ? 2 : 1);
+	owner = refs[0].image;
+	more = refs[1].image;
 
 	if (!is_twin(inserter, owner, node))
 		result = NOT_A_TWIN;
@@ -564,6 +594,7 @@ static AttachResult
 attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 {
 	VecIdxHandle *handle = inserter->handle;
+	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_ADJACENCY, VECIDX_NONE, NULL}};
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
 	VecIdxAdjacencySlot *owner;
@@ -579,7 +610,10 @@ attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 		vecidx_edit_abandon(&edit);
 		return NO_ROOM;
 	}
-	edit_two(&edit, handle, node, extension, &owner, &more);
+	refs[1].slot = extension;
+	vecidx_edit_slots(&edit, handle, refs, 2);
+	owner = refs[0].image;
+	more = refs[1].image;
 	if (!is_twin(inserter, owner, node))
 	{
 		vecidx_edit_abandon(&edit);

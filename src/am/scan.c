@@ -284,10 +284,17 @@ gather_chain(DistanceScan *state, uint32 owner, uint32 next)
 {
 	VecIdxAdjacencySlot *slot = state->adjacency;
 	uint32		room = VecIdxExtensionTids(state->handle->fixed.m);
+	uint32		links = 0;
 
 	while (next != VECIDX_NONE)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (links++ > state->handle->state.nodes)
+			ereport(ERROR,
+					(errcode(ERRCODE_INDEX_CORRUPTED),
+					 errmsg("index \"%s\" is corrupted", RelationGetRelationName(state->handle->index)),
+					 errdetail("The chain of extensions of node %u has no end.", owner),
+					 errhint("Please REINDEX it.")));
 		vecidx_store_check_node(&state->store, next, "A chain of extensions");
 		vecidx_slot_read(state->handle, VECIDX_RUN_ADJACENCY, next, slot);
 		if (slot->state != VECIDX_EXTENSION || slot->upper != owner)

@@ -175,7 +175,7 @@ has_dead_tids(Vacuum *vacuum, const VecIdxAdjacencySlot *slot)
 }
 
 static void
-bury_node(Vacuum *vacuum, VecIdxAdjacencySlot *slot, uint32 *buried)
+bury_node(VecIdxAdjacencySlot *slot, uint32 *buried)
 {
 	if (slot->state == VECIDX_LIVE && slot->tids == 0 && slot->next == VECIDX_NONE)
 	{
@@ -200,7 +200,7 @@ clean_page(Vacuum *vacuum, uint32 first, uint32 count)
 		if (removed == 0)
 			continue;
 		vacuum->stats->tuples_removed += removed;
-		bury_node(vacuum, slot, &buried);
+		bury_node(slot, &buried);
 		vecidx_slot_seal(&vacuum->handle->layout, VECIDX_RUN_ADJACENCY, slot);
 	}
 	vecidx_edit_finish(&edit);
@@ -233,25 +233,6 @@ remove_dead_tids(Vacuum *vacuum)
 
 /* Empty extensions. */
 
-/* Locks the metapage and two adjacency slots (which may be one), in lock order. */
-static VecIdxMeta *
-edit_link(Vacuum *vacuum, VecIdxEdit *edit, uint32 a, uint32 b,
-		  VecIdxAdjacencySlot **slot_a, VecIdxAdjacencySlot **slot_b)
-{
-	VecIdxHandle *handle = vacuum->handle;
-	uint32		offset;
-	VecIdxMeta *meta;
-
-	vecidx_edit_begin(edit, handle->index, true);
-	meta = vecidx_meta_edit(edit, handle);
-	if (vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, a, &offset) <=
-		vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, b, &offset))
-		*slot_a = vecidx_edit_slot(edit, handle, VECIDX_RUN_ADJACENCY, a);
-	*slot_b = vecidx_edit_slot(edit, handle, VECIDX_RUN_ADJACENCY, b);
-	*slot_a = vecidx_edit_slot(edit, handle, VECIDX_RUN_ADJACENCY, a);
-	return meta;
-}
-
 /* Puts a slot on the free list; its adjacency slot and the metapage are locked. */
 static void
 free_slot(Vacuum *vacuum, VecIdxMeta *meta, VecIdxAdjacencySlot *slot)
@@ -282,61 +263,60 @@ blank_code(Vacuum *vacuum, uint32 node)
 	vecidx_slot_write(handle, VECIDX_RUN_CODE, node, vacuum->store.code, true);
 }
 
-/* Takes an empty extension out of its chain, if it still is one; "before" leads to it. */
+/*
+ * Takes an empty extension out of its chain, if it still is one; "before"
+ * leads to it.  Buries the owner if that was all it had.
+ */
 static bool
 unlink_extension(Vacuum *vacuum, uint32 owner, uint32 before, uint32 extension)
 {
+	VecIdxHandle *handle = vacuum->handle;
+	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, before, NULL}, {VECIDX_RUN_ADJACENCY, extension, NULL}};
 	VecIdxEdit	edit;
+	VecIdxMeta *meta;
 	VecIdxAdjacencySlot *slot_before;
 	VecIdxAdjacencySlot *slot;
-	VecIdxMeta *meta = edit_link(vacuum, &edit, before, extension, &slot_before, &slot);
 
+	vecidx_edit_begin(&edit, handle->index, true);
+	meta = vecidx_meta_edit(&edit, handle);
+	vecidx_edit_slots(&edit, handle, refs, 2);
+	slot_before = refs[0].image;
+	slot = refs[1].image;
 	if (slot_before->next != extension || slot->state != VECIDX_EXTENSION || slot->upper != owner || slot->tids > 0)
 	{
 		vecidx_edit_abandon(&edit);
 		return false;
 	}
 	slot_before->next = slot->next;
-	vecidx_slot_seal(&vacuum->handle->layout, VECIDX_RUN_ADJACENCY, slot_before);
+	bury_node(slot_before, &vacuum->dead_count);
+	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot_before);
 	blank_code(vacuum, extension);
 	free_slot(vacuum, meta, slot);
 	meta->state.extensions--;
-	vecidx_meta_changed(meta, vacuum->handle);
+	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
 	return true;
 }
 
-/* Walks a node's chain; frees empty extensions; buries the node if nothing is left. */
+/* Walks a node's chain and frees empty extensions. */
 static void
 clean_chain(Vacuum *vacuum, uint32 owner)
 {
-	VecIdxHandle *handle = vacuum->handle;
 	VecIdxAdjacencySlot *slot = vacuum->adjacency;
 	uint32		before = owner;
 	uint32		next;
-	VecIdxEdit	edit;
 
-	vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, owner, slot);
+	vecidx_slot_read(vacuum->handle, VECIDX_RUN_ADJACENCY, owner, slot);
 	for (next = slot->next; next != VECIDX_NONE;)
 	{
 		uint32		extension = next;
 
 		VecIdxVacuumDelayPoint(false);
-		vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, extension, slot);
+		vecidx_slot_read(vacuum->handle, VECIDX_RUN_ADJACENCY, extension, slot);
 		next = slot->next;
 		if (slot->tids > 0 || !unlink_extension(vacuum, owner, before, extension))
 			before = extension;
 	}
-	vecidx_edit_begin(&edit, handle->index, true);
-	slot = vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, owner);
-	if (slot->state == VECIDX_LIVE && slot->tids == 0 && slot->next == VECIDX_NONE)
-	{
-		bury_node(vacuum, slot, &vacuum->dead_count);
-		vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
-		vecidx_edit_finish(&edit);
-	}
-	else
-		vecidx_edit_abandon(&edit);
 }
 
 static void
@@ -403,9 +383,9 @@ note_tombstones(Vacuum *vacuum)
 	}
 }
 
-/* New ids must not be missed by the pass that follows: it goes as far as there are ids now. */
+/* From now on no list that is written names a tombstone. */
 static void
-raise_epoch(Vacuum *vacuum, uint32 *nodes, uint32 *uppers)
+raise_epoch(Vacuum *vacuum)
 {
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
@@ -414,8 +394,6 @@ raise_epoch(Vacuum *vacuum, uint32 *nodes, uint32 *uppers)
 	meta = vecidx_meta_edit(&edit, vacuum->handle);
 	meta->state.epoch++;
 	meta->state.tombstones = vacuum->dead_count;
-	*nodes = meta->state.nodes;
-	*uppers = meta->state.uppers;
 	vecidx_meta_changed(meta, vacuum->handle);
 	vecidx_edit_finish(&edit);
 }
@@ -653,25 +631,32 @@ splice_uppers(Vacuum *vacuum, uint32 uppers)
 	}
 }
 
-/* Searches must not start at a node that is about to be freed. */
-static void
-replace_entry(Vacuum *vacuum)
+/*
+ * Searches must not start at a node that is about to be freed.  Returns false
+ * if there is no heir, but nodes have been born since "before" that may be one.
+ */
+static bool
+replace_entry(Vacuum *vacuum, const VecIdxMetaState *before)
 {
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
+	bool		settled = true;
 
 	vecidx_edit_begin(&edit, vacuum->handle->index, true);
 	meta = vecidx_meta_edit(&edit, vacuum->handle);
-	if (meta->state.entry == VECIDX_NONE || !is_dead(vacuum, meta->state.entry))
+	if (vacuum->heir == VECIDX_NONE)
+		settled = meta->state.nodes == before->nodes && meta->state.free_nodes == before->free_nodes;
+	if (meta->state.entry == VECIDX_NONE || !is_dead(vacuum, meta->state.entry) || !settled)
 	{
 		vecidx_edit_abandon(&edit);
-		return;
+		return settled;
 	}
 	meta->state.entry = vacuum->heir;
 	meta->state.entry_upper = vacuum->heir_upper;
 	meta->state.entry_level = vacuum->heir_level;
 	vecidx_meta_changed(meta, vacuum->handle);
 	vecidx_edit_finish(&edit);
+	return true;
 }
 
 /* Takes the highest level off a dead node and frees its upper slot. */
@@ -683,11 +668,13 @@ lower_node(Vacuum *vacuum, uint32 node, uint32 upper, int level)
 	VecIdxMeta *meta;
 	VecIdxAdjacencySlot *slot;
 	VecIdxUpperSlot *freed;
+	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_UPPER, upper, NULL}};
 
 	vecidx_edit_begin(&edit, handle->index, true);
 	meta = vecidx_meta_edit(&edit, handle);
-	slot = vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, node);
-	freed = vecidx_edit_slot(&edit, handle, VECIDX_RUN_UPPER, upper);
+	vecidx_edit_slots(&edit, handle, refs, 2);
+	slot = refs[0].image;
+	freed = refs[1].image;
 	slot->level = level - 1;
 	if (level == 1)
 		slot->upper = VECIDX_NONE;
@@ -728,22 +715,25 @@ free_node(Vacuum *vacuum, uint32 node)
 static void
 repair_graph(Vacuum *vacuum)
 {
-	uint32		nodes;
-	uint32		uppers;
+	VecIdxMetaState before;
 
 	vecidx_store_init(&vacuum->store, vacuum->handle, vacuum->context);
 	vacuum->work = AllocSetContextCreate(vacuum->context, "vecidx vacuum work", ALLOCSET_DEFAULT_SIZES);
-	vacuum->heir = VECIDX_NONE;
-	vacuum->heir_upper = VECIDX_NONE;
-	vacuum->heir_level = 0;
 	clean_chains(vacuum);
 	note_tombstones(vacuum);
 	if (vacuum->dead_count == 0)
 		return;
-	raise_epoch(vacuum, &nodes, &uppers);
-	splice_ground(vacuum, nodes);
-	splice_uppers(vacuum, uppers);
-	replace_entry(vacuum);
+	raise_epoch(vacuum);
+	do
+	{
+		vecidx_handle_refresh(vacuum->handle);
+		before = vacuum->handle->state;
+		vacuum->heir = VECIDX_NONE;
+		vacuum->heir_upper = VECIDX_NONE;
+		vacuum->heir_level = 0;
+		splice_ground(vacuum, before.nodes);
+		splice_uppers(vacuum, before.uppers);
+	} while (!replace_entry(vacuum, &before));
 	for (uint32 node = 0; node < vacuum->nodes; node++)
 	{
 		if (is_dead(vacuum, node))

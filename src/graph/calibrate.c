@@ -22,10 +22,7 @@ static const uint32 beams[] = {8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384
 /* True neighbours kept of each query: the largest count, the query itself, and some for its duplicates. */
 #define TRUTH_KEPT		112
 
-/*
- * Sampled queries are finite and stored rows are found a little more easily
- * than new ones: aim this share of the permitted misses higher.
- */
+/* Sampled queries are few: aim this share of the permitted misses higher. */
 #define SAFETY			0.15
 
 typedef struct TrueNeighbour
@@ -193,7 +190,7 @@ query_recall(Trial *trial, int query, uint32 count)
 	const TrueNeighbour *neighbours = truth->neighbours + query * TRUTH_KEPT;
 	bool		exact = trial->handle->fixed.rerank == VECIDX_RERANK_NONE;
 	uint32		wanted = Min(count, (uint32) truth->kept[query]);
-	uint32		found = vecidx_rank_best(&trial->rank, count + 1);
+	uint32		found = vecidx_rank_best(&trial->rank, count);
 	uint32		looked = 0;
 	uint32		right = 0;
 
@@ -203,8 +200,6 @@ query_recall(Trial *trial, int query, uint32 count)
 	{
 		const VecIdxRanked *ranked = &trial->rank.ready[i];
 
-		if (ranked->node == truth->self[query])
-			continue;
 		looked++;
 		if (exact && ranked->distance <= neighbours[wanted - 1].distance)
 		{
@@ -232,6 +227,7 @@ run_query(Trial *trial, int query, int beam)
 	CHECK_FOR_INTERRUPTS();
 	vecidx_store_query(&trial->store, vecidx_query_init(trial->query_memory, trial->handle->quantizer, row, trial->scratch));
 	vecidx_rank_reset(&trial->rank);
+	trial->search.avoided = truth->self[query];
 	if (!vecidx_search_descend(&trial->search, 0))
 		return;
 	vecidx_search_run(&trial->search, 0, beams[beam]);

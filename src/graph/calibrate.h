@@ -4,7 +4,9 @@
  *
  * Rows of a sample serve as queries.  While the build reads the table it
  * notes the true neighbours of each, by exact distance; afterwards it runs
- * them through the finished index with beams of growing width.
+ * them through the finished index with beams of growing width.  A query's own
+ * node is hidden from the search: it would lead straight to the answer, which
+ * no new query has.
  */
 #ifndef VECIDX_CALIBRATE_H
 #define VECIDX_CALIBRATE_H

@@ -38,9 +38,8 @@ struct VecIdxSource
 
 	/*
 	 * Gives the nodes from which a search starts, with estimates, and on which
-	 * level they stand: floor or higher.  Several are all of their level.
-	 * Returns their number; 0 for an empty graph.  *batch is the source's own
-	 * memory.
+	 * level they stand: floor or higher.  Returns their number; 0 for an empty
+	 * graph.  *batch is the source's own memory.
 	 */
 	int			(*enter) (VecIdxSource *source, int floor, int *level, VecIdxCandidate **batch);
 

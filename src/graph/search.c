@@ -17,6 +17,7 @@ vecidx_search_init(VecIdxSearch *search, VecIdxSource *source, MemoryContext con
 	memset(search, 0, sizeof(VecIdxSearch));
 	search->source = source;
 	search->context = context;
+	search->avoided = VECIDX_NONE;
 	search->found_room = 1024;
 	search->found = MemoryContextAlloc(context, search->found_room * sizeof(VecIdxCandidate));
 	search->queued = MemoryContextAlloc(context, search->found_room * sizeof(bool));
@@ -29,6 +30,8 @@ void
 vecidx_search_reset(VecIdxSearch *search)
 {
 	vecidx_visited_clear(&search->visited);
+	if (search->avoided != VECIDX_NONE)
+		vecidx_visited_add(&search->visited, search->avoided);
 	search->found_count = 0;
 	search->frontier_count = 0;
 	search->beam_count = 0;
@@ -252,20 +255,21 @@ vecidx_search_descend(VecIdxSearch *search, int level)
 	vecidx_search_reset(search);
 	if (count == 0)
 		return false;
-	nearest = batch[0];
-	for (int i = 1; i < count; i++)
+	nearest.node = VECIDX_NONE;
+	for (int i = 0; i < count; i++)
 	{
-		if (batch[i].estimate < nearest.estimate)
+		if (batch[i].node != search->avoided &&
+			(nearest.node == VECIDX_NONE || batch[i].estimate < nearest.estimate))
 			nearest = batch[i];
 	}
+	if (nearest.node == VECIDX_NONE)
+		return false;
 	search->estimated += count;
 	while (at > level)
 	{
 		vecidx_search_reset(search);
 		vecidx_search_seed(search, &nearest);
-		if (count == 1)
-			vecidx_search_run(search, at, 1);
-		count = 1;
+		vecidx_search_run(search, at, 1);
 		nearest = *vecidx_search_nearest(search);
 		nearest.upper = at > 1 ? nearest.upper - 1 : VECIDX_NONE;
 		at--;

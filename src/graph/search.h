@@ -12,6 +12,7 @@ typedef struct VecIdxSearch
 	/* fixed */
 	VecIdxSource *source;
 	MemoryContext context;
+	uint32		avoided;		/* a node that the search must not meet, or none */
 
 	/* the level's state */
 	VecIdxVisited visited;

@@ -715,28 +715,6 @@ add_levels_avx512(__m128i levels, const float *z, __m512 sum)
 }
 
 AVX512 static float
-dotf_b4_avx512(const uint8 *code, const float *z, int n)
-{
-	const __m128i mask = _mm_set1_epi8(15);
-	__m512		sum0 = _mm512_setzero_ps();
-	__m512		sum1 = _mm512_setzero_ps();
-	__m512		sum2 = _mm512_setzero_ps();
-	__m512		sum3 = _mm512_setzero_ps();
-
-	for (int i = 0; i < n; i += 64)
-	{
-		__m128i		c0 = _mm_loadu_si128((const __m128i *) (code + i / 2));
-		__m128i		c1 = _mm_loadu_si128((const __m128i *) (code + i / 2 + 16));
-
-		sum0 = add_levels_avx512(_mm_and_si128(c0, mask), z + i, sum0);
-		sum1 = add_levels_avx512(_mm_and_si128(_mm_srli_epi16(c0, 4), mask), z + i + 16, sum1);
-		sum2 = add_levels_avx512(_mm_and_si128(c1, mask), z + i + 32, sum2);
-		sum3 = add_levels_avx512(_mm_and_si128(_mm_srli_epi16(c1, 4), mask), z + i + 48, sum3);
-	}
-	return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(sum0, sum1), _mm512_add_ps(sum2, sum3)));
-}
-
-AVX512 static float
 dotf_b8_avx512(const uint8 *code, const float *z, int n)
 {
 	__m512		sum0 = _mm512_setzero_ps();
@@ -792,7 +770,7 @@ hamming_avx512(const uint8 *a, const uint8 *b, int nbytes)
 	return (int32) _mm512_reduce_add_epi64(sum);
 }
 
-/* What does not gain from wider vectors, or too little, is as in AVX2. */
+/* What is rarely used, or gains too little from wider vectors, is as in AVX2. */
 const VecIdxKernels vecidx_kernels_avx512 = {
 	.name = "avx512",
 	.dot = dot_avx512,
@@ -801,7 +779,7 @@ const VecIdxKernels vecidx_kernels_avx512 = {
 	.dot_b2 = dot_b2_avx512,
 	.dot_b4 = dot_b4_avx512,
 	.dot_b8 = dot_b8_avx512,
-	.dotf_b4 = dotf_b4_avx512,
+	.dotf_b4 = dotf_b4_avx2,
 	.dotf_b8 = dotf_b8_avx512,
 	.pair_b4 = pair_b4_avx2,
 	.pair_b8 = pair_b8_avx512,

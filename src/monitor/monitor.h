@@ -25,7 +25,8 @@ extern Oid	vecidx_monitor_table(Oid index);
 
 /*
  * Locks the table, then the index (AccessShareLock).  Errors for another
- * session's temporary index, whose pages cannot be seen.
+ * session's temporary index, whose pages cannot be seen, and for one without
+ * pages.
  */
 extern void vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock);
 extern void vecidx_monitor_close(VecIdxTarget *target);

@@ -11,6 +11,7 @@
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/syscache.h"
 
 #include "am/am.h"
@@ -46,6 +47,18 @@ vecidx_monitor_table(Oid index)
 	return IndexGetRelation(index, false);
 }
 
+/* A build that failed leaves an index without pages: CREATE INDEX CONCURRENTLY makes its catalog entry first. */
+static void
+require_pages(Relation index)
+{
+	if (RelationGetNumberOfBlocks(index) > 0)
+		return;
+	ereport(ERROR,
+			(errcode(index->rd_index->indisvalid ? ERRCODE_INDEX_CORRUPTED : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("index \"%s\" has no pages", RelationGetRelationName(index)),
+			 errhint("Please REINDEX it.")));
+}
+
 void
 vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock)
 {
@@ -66,6 +79,7 @@ vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("unlogged index \"%s\" has no contents during recovery",
 						RelationGetRelationName(target->index))));
+	require_pages(target->index);
 }
 
 void

@@ -188,3 +188,34 @@ vecidx_edit_slot(VecIdxEdit *edit, VecIdxHandle *handle, VecIdxRunKind run, uint
 	page = vecidx_edit_page(edit, block, handle->layout.run[run].kind, vecidx_handle_first(handle, run, slot));
 	return (char *) page + offset;
 }
+
+void
+vecidx_edit_slots(VecIdxEdit *edit, VecIdxHandle *handle, VecIdxSlotRef *refs, int count)
+{
+	BlockNumber locked = 0;
+
+	for (int done = 0; done < count;)
+	{
+		BlockNumber lowest = InvalidBlockNumber;
+
+		/* the lowest block behind those that are locked */
+		for (int i = 0; i < count; i++)
+		{
+			uint32		offset;
+			BlockNumber block = vecidx_handle_locate(handle, refs[i].run, refs[i].slot, &offset);
+
+			if (block > locked && block < lowest)
+				lowest = block;
+		}
+		for (int i = 0; i < count; i++)
+		{
+			uint32		offset;
+
+			if (vecidx_handle_locate(handle, refs[i].run, refs[i].slot, &offset) != lowest)
+				continue;
+			refs[i].image = vecidx_edit_slot(edit, handle, refs[i].run, refs[i].slot);
+			done++;
+		}
+		locked = lowest;
+	}
+}

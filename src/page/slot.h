@@ -26,6 +26,17 @@ extern void vecidx_slot_write(VecIdxHandle *handle, VecIdxRunKind run, uint32 sl
 /* The slot in an edit's page image.  Only for runs whose slots do not span pages. */
 extern void *vecidx_edit_slot(VecIdxEdit *edit, VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);
 
+/* A slot to be changed together with others. */
+typedef struct VecIdxSlotRef
+{
+	VecIdxRunKind run;
+	uint32		slot;
+	void	   *image;			/* set by vecidx_edit_slots */
+} VecIdxSlotRef;
+
+/* The same for several slots, whose pages are locked in lock order. */
+extern void vecidx_edit_slots(VecIdxEdit *edit, VecIdxHandle *handle, VecIdxSlotRef *refs, int count);
+
 /* Sets the checksum of a slot in memory; to be called after every change. */
 extern void vecidx_slot_seal(const VecIdxLayout *layout, VecIdxRunKind run, void *slot);
 

@@ -10,10 +10,9 @@
 #define QUERY_TOP 127
 
 /*
- * Relative error of a query rounded to 4 bits, and of one rounded to 8 bits
- * over the range of its coordinates: the largest of some hundred to some ten
- * thousand normal ones is 3 to 4.5 deviations, and a step of 1 / 127 of that
- * errs by its 12th part's root.
+ * Relative error of a query rounded to 4 bits, and of one rounded to 1 / 127 of
+ * its largest coordinate.  The largest of a hundred to ten thousand normal ones
+ * is 3 to 4.5 deviations, and rounding errs by its step / sqrt(12).
  */
 #define QUERY_NOISE_PLANES 0.115
 #define QUERY_NOISE_INT8 0.010

@@ -170,7 +170,6 @@ vecidx_rotation_apply(const VecIdxQuantizer *quantizer, const float *row, VecIdx
 	float		largest = subtract_centroid(quantizer, row, x);
 
 	Assert(quantizer->params.metric != VECIDX_HAMMING);
-	Assert(largest >= 0);		/* not NaN: rows are finite */
 
 	residual->exponent = 0;
 	residual->norm2 = 0;

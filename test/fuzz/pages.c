@@ -1,0 +1,476 @@
+/*
+ * pages.c
+ *	  Damaged index files: scans, inserts and vacuum over them.
+ *
+ * An intact index with every kind of page but directory pages is made once.
+ * Each input damages a copy and does what a server would be asked to.  A
+ * statement ends well or with an error that says the index is damaged; a scan
+ * without end that ends well has returned every row once.
+ *
+ * The second target seals slots after damaging them, so that their checksums
+ * are right: nothing then says what a scan must return, but it must neither
+ * crash nor wait for itself.
+ */
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "catalog/pg_type.h"
+#include "common/pg_prng.h"
+#include "utils/array.h"
+#include "utils/snapshot.h"
+
+#include "am/am.h"
+#include "am/write.h"
+#include "fuzz.h"
+#include "options.h"
+#include "page/meta.h"
+
+#define DIMENSIONS	20
+#define BUILT_ROWS	1250		/* more than a scan looks at without walking */
+#define ALL_ROWS	1500
+#define MOST_ROWS	(ALL_ROWS + 10)
+
+/* The intact index. */
+static char *sound;
+static BlockNumber sound_blocks;
+static VecIdxLayout layout;
+static uint32 extent_start[16];
+static uint32 sound_nodes;
+static uint32 sound_uppers;
+
+/* Each row: its vector, and whether the intact index has it. */
+static float rows[MOST_ROWS][DIMENSIONS];
+static bool live[MOST_ROWS];
+
+/* Settings and options, as far as anybody asks. */
+
+VecIdxOptions
+vecidx_options_of(Relation index)
+{
+	VecIdxOptions options = {0};
+
+	return options;
+}
+
+VecIdxScanOptions
+vecidx_options_scan(void)
+{
+	VecIdxScanOptions options = {.target_recall = 0.95, .ef_search = 10};
+
+	return options;
+}
+
+void
+vecidx_build_fixed(Relation index, int dimensions, VecIdxMetaFixed *fixed)
+{
+	fuzz_fail("an index with rows has forgotten its dimensions");
+}
+
+/* Rows and their TIDs. */
+
+static ItemPointerData
+row_tid(int row)
+{
+	ItemPointerData tid;
+
+	ItemPointerSet(&tid, row / 100, row % 100 + 1);
+	return tid;
+}
+
+static int
+tid_row(const ItemPointerData *tid)
+{
+	return ItemPointerGetBlockNumberNoCheck(tid) * 100 + ItemPointerGetOffsetNumberNoCheck(tid) - 1;
+}
+
+static void
+make_rows(void)
+{
+	for (int row = 0; row < MOST_ROWS; row++)
+	{
+		for (int i = 0; i < DIMENSIONS; i++)
+			rows[row][i] = (fuzz_random() % 2000) / 1000.0f + row % 7;
+		/* some vectors twice, one so often that its TIDs fill extensions */
+		if (row % 9 == 8)
+			memcpy(rows[row], rows[row - 8], sizeof(rows[row]));
+		if (row % 40 == 39)
+			memcpy(rows[row], rows[39], sizeof(rows[row]));
+	}
+}
+
+static Datum
+row_datum(int row)
+{
+	Size		size = ARR_OVERHEAD_NONULLS(1) + sizeof(rows[row]);
+	ArrayType  *array = palloc0(size);
+
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->elemtype = FLOAT4OID;
+	ARR_DIMS(array)[0] = DIMENSIONS;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), rows[row], sizeof(rows[row]));
+	return PointerGetDatum(array);
+}
+
+/* What a server is asked to do.  Each runs in fuzz_try. */
+
+/* A scan, and the rows it has returned. */
+typedef struct Look
+{
+	int			row;			/* that is looked for */
+	int			limit;			/* 0: all */
+	bool		lies;			/* do not judge what is returned */
+	int			count;
+	bool		seen[MOST_ROWS];
+} Look;
+
+static void
+note_row(Look *look, const ItemPointerData *tid)
+{
+	int			row = tid_row(tid);
+
+	look->count++;
+	if (look->lies)
+		return;
+	if (row < 0 || row >= MOST_ROWS)
+		fuzz_fail("a scan returns a row that there never was: %d", row);
+	if (look->seen[row])
+		fuzz_fail("a scan returns row %d twice", row);
+	look->seen[row] = true;
+}
+
+static void
+do_look(void *argument)
+{
+	Look	   *look = argument;
+	SnapshotData snapshot = {.snapshot_type = SNAPSHOT_MVCC};
+	ScanKeyData key = {0};
+	IndexScanDesc scan = vecidx_beginscan(fuzz_index(), 0, 1);
+
+	look->count = 0;
+	memset(look->seen, 0, sizeof(look->seen));
+	key.sk_argument = row_datum(look->row);
+	scan->xs_snapshot = &snapshot;
+	vecidx_rescan(scan, NULL, 0, &key, 1);
+	while ((look->limit == 0 || look->count < look->limit) &&
+		   vecidx_gettuple(scan, ForwardScanDirection))
+	{
+		note_row(look, &scan->xs_heaptid);
+		if (look->count > 10 * MOST_ROWS)
+			fuzz_fail("a scan does not end");
+	}
+	vecidx_endscan(scan);
+}
+
+static void
+do_insert(void *argument)
+{
+	int			row = *(int *) argument;
+	Datum		value = row_datum(row);
+	ItemPointerData tid = row_tid(row);
+	bool		isnull = false;
+
+	vecidx_insert(fuzz_index(), &value, &isnull, &tid, NULL, UNIQUE_CHECK_NO, false, NULL);
+}
+
+/* Every row whose number leaves this remainder is dead. */
+typedef struct Deaths
+{
+	int			divisor;
+	int			remainder;
+} Deaths;
+
+static bool
+is_dead(ItemPointer tid, void *argument)
+{
+	const Deaths *deaths = argument;
+
+	return tid_row(tid) % deaths->divisor == deaths->remainder;
+}
+
+static void
+do_vacuum(void *argument)
+{
+	IndexVacuumInfo info = {.index = fuzz_index()};
+	IndexBulkDeleteResult *stats = vecidx_bulkdelete(&info, NULL, is_dead, argument);
+
+	vecidx_vacuumcleanup(&info, stats);
+}
+
+/* The intact index. */
+
+static void
+fill_fixed(VecIdxMetaFixed *fixed)
+{
+	fixed->metric = VECIDX_L2;
+	fixed->rerank = VECIDX_RERANK_SQ8;
+	fixed->bits = 4;
+	fixed->m = 6;
+	fixed->ef_construction = 24;
+	fixed->dimensions = DIMENSIONS;
+	fixed->growth = VECIDX_MIN_GROWTH;
+	fixed->seed = 42;
+	fixed->build = 1;
+}
+
+static void
+build_index(void *argument)
+{
+	VecIdxMetaFixed fixed = {0};
+	VecIdxQuantParams params;
+	float		centroid[DIMENSIONS];
+	VecIdxQuantizer *quantizer;
+	VecIdxArena *arena;
+
+	fill_fixed(&fixed);
+	params = vecidx_layout_quant(&fixed);
+	for (int i = 0; i < DIMENSIONS; i++)
+		centroid[i] = 4;
+	quantizer = vecidx_quantizer_init(palloc(vecidx_quantizer_size(&params)), &params, centroid);
+	vecidx_layout_init(&layout, &fixed);
+	arena = vecidx_arena_create(quantizer, &layout, fixed.m, fixed.ef_construction, (Size) 1 << 30);
+	for (int row = 0; row < BUILT_ROWS; row++)
+	{
+		ItemPointerData tid = row_tid(row);
+
+		vecidx_arena_add(arena, rows[row], &tid);
+		live[row] = true;
+	}
+	vecidx_arena_finish(arena);
+	vecidx_write_index(fuzz_index(), &fixed, centroid, arena);
+}
+
+/* Keeps the file and where its slots are. */
+static void
+keep_index(void *argument)
+{
+	VecIdxHandle *handle = vecidx_handle_acquire(fuzz_index());
+	const char *file = fuzz_file(&sound_blocks);
+
+	layout = handle->layout;
+	sound_nodes = handle->state.nodes;
+	sound_uppers = handle->state.uppers;
+	if (handle->extents < 3 || handle->extents > lengthof(extent_start))
+		fuzz_fail("the intact index has %u extents", handle->extents);
+	memcpy(extent_start, handle->extent, handle->extents * sizeof(uint32));
+	sound = malloc((Size) sound_blocks * BLCKSZ);
+	memcpy(sound, file, (Size) sound_blocks * BLCKSZ);
+	vecidx_handle_release(handle);
+}
+
+static void
+must_succeed(void (*function) (void *), void *argument, const char *what)
+{
+	FuzzError	error = fuzz_try(function, argument);
+
+	if (error.code != 0)
+		fuzz_fail("%s: %s", what, error.message);
+}
+
+static void
+check_all(const Look *look, const Deaths *deaths)
+{
+	for (int row = 0; row < MOST_ROWS; row++)
+	{
+		bool		dying = deaths != NULL && row % deaths->divisor == deaths->remainder;
+
+		if (live[row] && !dying && !look->seen[row])
+			fuzz_fail("a scan that ends well misses row %d", row);
+		if (!live[row] && look->seen[row] && row < ALL_ROWS)
+			fuzz_fail("a scan returns row %d, which was deleted", row);
+	}
+}
+
+static void
+prepare_pages(void)
+{
+	Deaths		deaths = {8, 3};
+	Look		look = {.row = 7};
+
+	if (sound != NULL)
+		return;
+	fuzz_seed(7);
+	pg_prng_seed(&pg_global_prng_state, 7);
+	make_rows();
+	fuzz_set_file(NULL, 0);
+	must_succeed(build_index, NULL, "build");
+	for (int row = BUILT_ROWS; row < ALL_ROWS - 20; row++)
+	{
+		must_succeed(do_insert, &row, "insert");
+		live[row] = true;
+	}
+	must_succeed(do_vacuum, &deaths, "vacuum");
+	for (int row = 0; row < ALL_ROWS; row++)
+		live[row] = live[row] && !is_dead((ItemPointerData[]) {row_tid(row)}, &deaths);
+	for (int row = ALL_ROWS - 20; row < ALL_ROWS; row++)
+	{
+		must_succeed(do_insert, &row, "insert into freed slots");
+		live[row] = true;
+	}
+	must_succeed(do_look, &look, "scan");
+	check_all(&look, NULL);
+	must_succeed(keep_index, NULL, "copy");
+	fuzz_reset();
+}
+
+/* Damage. */
+
+static void
+damage_page(char *file, BlockNumber block)
+{
+	char	   *page = file + (Size) block * BLCKSZ;
+
+	switch (fuzz_below(8))
+	{
+		case 0:
+			fuzz_mutate(page, VECIDX_PAGE_START);
+			break;
+		case 1:
+			fuzz_mutate(page + BLCKSZ - sizeof(VecIdxPageTail), sizeof(VecIdxPageTail));
+			break;
+		case 2:
+			memcpy(page, sound + (Size) fuzz_below(sound_blocks) * BLCKSZ, BLCKSZ);
+			break;
+		case 3:
+			memset(page, 0, BLCKSZ);
+			break;
+		default:
+			fuzz_mutate(page, BLCKSZ);
+			break;
+	}
+}
+
+/* The metapage decides most and would be hit seldom. */
+static void
+damage_meta(char *file)
+{
+	VecIdxMeta *meta = (VecIdxMeta *) (file + VECIDX_PAGE_START);
+
+	if (fuzz_below(2))
+		fuzz_mutate(meta, offsetof(VecIdxMeta, directory));
+	else
+		fuzz_mutate(meta->extent, 4 * sizeof(uint32));
+}
+
+static void
+damage_slot(char *file)
+{
+	VecIdxRunKind run = fuzz_below(VECIDX_RUNS);
+	uint32		slot = fuzz_below(run == VECIDX_RUN_UPPER ? sound_uppers : sound_nodes);
+	VecIdxPlace place = vecidx_layout_place(&layout, run, slot);
+	BlockNumber block = extent_start[place.extent] + place.block;
+	char	   *bytes = file + (Size) block * BLCKSZ + place.offset;
+
+	fuzz_mutate(bytes, Min(layout.run[run].size, fuzz_below(2) ? 40 : 4000));
+	vecidx_slot_seal(&layout, run, bytes);
+}
+
+/* Judging. */
+
+static void
+judge(FuzzError error, const char *what)
+{
+	switch (error.code)
+	{
+		case 0:
+		case ERRCODE_INDEX_CORRUPTED:
+		case ERRCODE_DATA_CORRUPTED:
+			break;
+		case ERRCODE_FEATURE_NOT_SUPPORTED:
+			if (strstr(error.message, "format version") != NULL)
+				break;
+			/* FALLTHROUGH */
+		default:
+			fuzz_fail("%s: %s", what, error.message);
+	}
+}
+
+/* Reads; returns whether the scan of all rows ended well. */
+static void
+read_damaged(bool lies)
+{
+	Look		look = {.row = fuzz_below(ALL_ROWS), .limit = 10, .lies = lies};
+	FuzzError	first = fuzz_try(do_look, &look);
+	FuzzError	second = fuzz_try(do_look, &look);
+
+	if (!lies)
+	{
+		judge(first, "scan");
+		judge(second, "scan again");
+		if (first.code != 0 && second.code == 0)
+			fuzz_fail("the error of the first scan is gone: %s", first.message);
+		if (second.code == 0 && look.count != look.limit)
+			fuzz_fail("a scan returns %d rows", look.count);
+	}
+	look.limit = 0;
+	first = fuzz_try(do_look, &look);
+	if (lies)
+		return;
+	judge(first, "scan of all");
+	if (first.code == 0)
+		check_all(&look, NULL);
+}
+
+static void
+write_damaged(bool lies)
+{
+	Deaths		deaths = {16, fuzz_below(16)};
+	Look		look = {.row = 1, .lies = lies};
+	FuzzError	error;
+
+	for (int row = ALL_ROWS; row < MOST_ROWS; row += 1 + fuzz_below(8))
+	{
+		error = fuzz_try(do_insert, &row);
+		if (!lies)
+			judge(error, "insert");
+	}
+	error = fuzz_try(do_vacuum, &deaths);
+	if (!lies)
+		judge(error, "vacuum");
+	error = fuzz_try(do_look, &look);
+	if (lies)
+		return;
+	judge(error, "scan after writes");
+	if (error.code == 0)
+		check_all(&look, &deaths);
+}
+
+static void
+run_pages(uint64 input)
+{
+	Size		size = (Size) sound_blocks * BLCKSZ;
+	char	   *file = malloc(size);
+
+	memcpy(file, sound, size);
+	for (uint32 i = 1 + fuzz_below(2); i > 0; i--)
+	{
+		if (fuzz_below(6) == 0)
+			damage_meta(file);
+		else
+			damage_page(file, fuzz_below(sound_blocks));
+	}
+	fuzz_set_file(file, fuzz_below(20) == 0 ? fuzz_below(sound_blocks) : sound_blocks);
+	free(file);
+	read_damaged(false);
+	write_damaged(false);
+	fuzz_reset();
+}
+
+static void
+run_sealed(uint64 input)
+{
+	Size		size = (Size) sound_blocks * BLCKSZ;
+	char	   *file = malloc(size);
+
+	memcpy(file, sound, size);
+	for (uint32 i = 1 + fuzz_below(20); i > 0; i--)
+		damage_slot(file);
+	fuzz_set_file(file, sound_blocks);
+	free(file);
+	read_damaged(true);
+	fuzz_reset();
+}
+
+const FuzzTarget fuzz_pages = {"pages", prepare_pages, run_pages};
+const FuzzTarget fuzz_sealed = {"sealed", prepare_pages, run_sealed};

@@ -1,0 +1,133 @@
+# Recovery to any point: after each record of the log, were it the last one to
+# reach the disk, the index is sound, holds the committed rows, and takes more.
+# Besides: unlogged and temporary tables, and prepared transactions.
+#
+# VECIDX_RECOVERY_STEPS sets how many points are tried, VECIDX_RECOVERY_SEED
+# which.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use Test::More;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use VecidxTest;
+
+my $steps = $ENV{VECIDX_RECOVERY_STEPS} || 8;
+my $seed = $ENV{VECIDX_RECOVERY_SEED} || 1;
+my $dimensions = 4;
+
+my $primary = new_node('primary', "checkpoint_timeout = 1h\nmax_wal_size = 1GB", allows_streaming => 1, has_archiving => 1);
+
+$primary->start;
+install_helpers($primary);
+
+# What a crash makes of tables that it does not keep.
+$primary->safe_psql('postgres', <<EOT);
+CREATE UNLOGGED TABLE fleeting (id bigint, embedding real[]);
+INSERT INTO fleeting SELECT i, random_vector(8) FROM generate_series(1, 1500) AS i;
+CREATE INDEX fleeting_embedding ON fleeting USING vecidx (embedding real_l2_ops);
+CREATE TABLE prepared (id bigint, embedding real[]);
+CREATE INDEX prepared_embedding ON prepared USING vecidx (embedding real_l2_ops);
+INSERT INTO prepared SELECT i, random_vector(8) FROM generate_series(1, 100) AS i;
+EOT
+$primary->append_conf('postgresql.conf', 'max_prepared_transactions = 5');
+$primary->restart;
+is($primary->safe_psql('postgres', "SELECT vecidx_check('fleeting_embedding')"), 1500, 'unlogged: kept by an orderly restart');
+$primary->safe_psql('postgres', <<EOT);
+BEGIN; INSERT INTO prepared SELECT i, random_vector(8) FROM generate_series(101, 130) AS i; PREPARE TRANSACTION 'kept';
+BEGIN; INSERT INTO prepared SELECT i, random_vector(8) FROM generate_series(201, 230) AS i; PREPARE TRANSACTION 'dropped';
+EOT
+$primary->stop('immediate');
+$primary->start;
+is($primary->safe_psql('postgres', "SELECT vecidx_check('fleeting_embedding')"), 0, 'unlogged: the index is empty after a crash');
+is( $primary->safe_psql('postgres', <<EOT), "600\n600", 'unlogged: and takes rows again');
+INSERT INTO fleeting SELECT i, random_vector(16) FROM generate_series(1, 600) AS i;
+SELECT compare('fleeting', random_vector(16));
+SELECT vecidx_check('fleeting_embedding');
+EOT
+is( $primary->safe_psql('postgres', <<EOT), "100\n130\n130", 'prepared transactions: as if they had not been, until committed');
+SELECT compare('prepared', random_vector(8));
+COMMIT PREPARED 'kept';
+ROLLBACK PREPARED 'dropped';
+SELECT compare('prepared', random_vector(8));
+VACUUM prepared;
+SELECT vecidx_check('prepared_embedding');
+EOT
+is( $primary->safe_psql('postgres', <<EOT), "700\n1000\n700\n0\n50", 'temporary tables');
+CREATE TEMP TABLE mine (id bigint, embedding real[]) ON COMMIT PRESERVE ROWS;
+CREATE INDEX mine_embedding ON mine USING vecidx (embedding real_l2_ops);
+INSERT INTO mine SELECT i, random_vector(8) FROM generate_series(1, 1000) AS i;
+DELETE FROM mine WHERE id > 700;
+SELECT compare('mine', random_vector(8));
+SELECT vecidx_check('mine_embedding');
+VACUUM mine;
+SELECT vecidx_check('mine_embedding');
+TRUNCATE mine;
+SELECT vecidx_check('mine_embedding');
+INSERT INTO mine SELECT i, random_vector(8) FROM generate_series(1, 50) AS i;
+SELECT compare('mine', random_vector(8));
+EOT
+
+# Few links a node, so that many nodes have several levels; slots freed by
+# vacuum and taken again.
+$primary->safe_psql('postgres', <<EOT);
+CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, embedding real[]);
+CREATE INDEX t_embedding ON t USING vecidx (embedding real_l2_ops) WITH (m = 2, ef_construction = 8);
+INSERT INTO t (embedding) SELECT random_vector($dimensions) FROM generate_series(1, 150);
+EOT
+$primary->backup('base');
+
+my $insert = "INSERT INTO t (embedding) VALUES (random_vector($dimensions));\n";
+my $twins = "INSERT INTO t (embedding) SELECT embedding FROM t WHERE id % 7 = 0;\n";
+my $start = $primary->lsn('insert');
+
+$primary->safe_psql('postgres',
+	    ($insert x 20) . $twins . $twins
+	  . "DELETE FROM t WHERE id % 3 = 0;\nVACUUM t;\n"
+	  . ($insert x 60)
+	  . "DELETE FROM t WHERE id % 7 = 0;\nVACUUM t;\n"
+	  . $twins
+	  . ($insert x 20));
+my $end = $primary->lsn('insert');
+is($primary->safe_psql('postgres', "SELECT compare('t', random_vector($dimensions)) > 100 AND vecidx_check('t_embedding') > 100"),
+	't', 'the log was written by a sound index');
+my ($segment) = split /\n/, $primary->safe_psql('postgres', 'SELECT pg_walfile_name(pg_switch_wal())');
+$primary->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver")
+  or die 'the log was not archived';
+
+# Where each of the index's records begins.
+my ($dump) = run_command(
+	[ 'pg_waldump', '--rmgr=Generic', "--start=$start", "--end=$end", '--path=' . $primary->data_dir . '/pg_wal' ]);
+my @records = $dump =~ /lsn: ([0-9A-F]+\/[0-9A-F]+)/g;
+
+cmp_ok(scalar @records, '>', 1000, 'the index wrote many records');
+srand($seed);
+foreach my $step (1 .. $steps)
+{
+	my $record = int(@records * ($step - rand()) / $steps);
+	my $node = PostgreSQL::Test::Cluster->new("step$step");
+	my ($rc, $out, $err);
+
+	$node->init_from_backup($primary, 'base', has_restoring => 1, standby => 0);
+	$node->append_conf('postgresql.conf', <<EOT);
+archive_mode = off
+recovery_target_lsn = '$records[$record]'
+recovery_target_action = promote
+EOT
+	$node->start;
+	$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'recovery did not end';
+	check_mixed_table($node, 't', "stopped at record $record of " . scalar(@records), $dimensions);
+	($rc, $out, $err) = $node->psql('postgres',
+		$insert x 40 . "DELETE FROM t WHERE id % 2 = 0;\nVACUUM t;\n" . $insert x 40 . "VACUUM t;\n");
+	is($rc, 0, 'and took more rows') or diag $err;
+	check_mixed_table($node, 't', "and went on from record $record", $dimensions);
+	check_log($node, "step $step");
+	$node->stop('immediate');
+	$node->clean_node;
+}
+check_log($primary, 'primary');
+done_testing();
