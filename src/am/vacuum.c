@@ -407,6 +407,22 @@ compare_neighbours(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/*
+ * Does a link that a tombstone names still lead to that node?  An interrupted
+ * vacuum may have freed the node or its upper slot, and an insert may have
+ * given either another life.
+ */
+static bool
+leads_there(Vacuum *vacuum, uint32 node, uint32 upper, int level)
+{
+	VecIdxUpperSlot *slot = vacuum->store.upper;
+
+	if (level == 0)
+		return true;
+	vecidx_slot_read(vacuum->handle, VECIDX_RUN_UPPER, upper, slot);
+	return slot->state == VECIDX_LIVE && slot->node == node && slot->level == level;
+}
+
 /* Adds a neighbour unless it is dead, the owner, or there already. */
 static void
 add_neighbour(Vacuum *vacuum, uint32 owner, const uint8 *vector, VecIdxNeighbour *neighbours, int *count,
@@ -556,7 +572,10 @@ splice_upper_list(Vacuum *vacuum, const VecIdxUpperSlot *seen, VecIdxNeighbour *
 		if (vacuum->upper->node != links[i].node || vacuum->upper->level != seen->level)
 			continue;
 		for (int j = 0; j < vacuum->upper->links; j++)
-			add_neighbour(vacuum, seen->node, vector, neighbours, &count, beyond[j].node, beyond[j].upper);
+		{
+			if (leads_there(vacuum, beyond[j].node, beyond[j].upper, seen->level))
+				add_neighbour(vacuum, seen->node, vector, neighbours, &count, beyond[j].node, beyond[j].upper);
+		}
 		cap_added(neighbours, from, &count);
 	}
 	if (count > handle->fixed.m)

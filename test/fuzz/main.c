@@ -3,6 +3,7 @@
  *	  Runs targets on inputs, in children, and counts.
  *
  *		fuzz all SECONDS SEED		each target for so long, from input SEED on
+ *		fuzz TARGET SECONDS SEED	one target
  *		fuzz TARGET INPUT			one input, in this process
  */
 #include "postgres.h"
@@ -193,6 +194,7 @@ main(int argc, char **argv)
 {
 	uint64		passed = 0;
 	uint64		failed = 0;
+	int			ran = 0;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 3)
@@ -200,10 +202,15 @@ main(int argc, char **argv)
 		run_one(argv[1], strtoull(argv[2], NULL, 10));
 		return 0;
 	}
-	if (argc != 4 || strcmp(argv[1], "all") != 0)
-		fuzz_fail("usage: fuzz all SECONDS SEED, or fuzz TARGET INPUT");
+	if (argc != 4)
+		fuzz_fail("usage: fuzz all|TARGET SECONDS SEED, or fuzz TARGET INPUT");
 	for (Size i = 0; i < lengthof(targets); i++)
+	{
+		if (strcmp(argv[1], "all") != 0 && strcmp(argv[1], targets[i]->name) != 0)
+			continue;
 		run_target(targets[i], atoi(argv[2]), strtoull(argv[3], NULL, 10), &passed, &failed);
+		ran++;
+	}
 	printf("fuzz: %llu passed, %llu failed\n", (unsigned long long) passed, (unsigned long long) failed);
-	return failed > 0;
+	return failed > 0 || ran == 0;
 }
