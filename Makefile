@@ -80,13 +80,30 @@ DATA = \
 
 # PostgreSQL's headers count as the system's: warnings are for our own code
 REGRESS = \
-	operators
+	setup \
+	operators \
+	build \
+	scan \
+	insert \
+	vacuum \
+	options \
+	errors \
+	tables \
+	cost \
+	check
 
 PGVECTOR_REGRESS = \
 	vector_operators \
 	vector_index
 
-ISOLATION =
+ISOLATION = \
+	concurrently \
+	cursor_ddl \
+	cursor_vacuum \
+	cursor_walk \
+	rollback \
+	same_vector \
+	update_nearest
 
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)

@@ -128,7 +128,8 @@ step_isolation()
 	give "$work/isolation"
 	# shellcheck disable=SC2046
 	step_regress "$pgxs/src/test/isolation/pg_isolation_regress" --bindir="$bin" --inputdir=isolation \
-		--outputdir=isolation --temp-instance=isolation/instance --temp-config="$work/regress.conf" $(listed ISOLATION)
+		--outputdir=isolation --load-extension=vecidx --temp-instance=isolation/instance \
+		--temp-config="$work/regress.conf" $(listed ISOLATION)
 }
 
 step_tap()

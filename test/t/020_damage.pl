@@ -10,7 +10,7 @@
 # table in the right order, and a scan without LIMIT still returns every row
 # or an error.
 #
-# VECIDX_DAMAGE_ROUNDS: random damages beside the fixed ones (36)
+# VECIDX_DAMAGE_ROUNDS: random damages beside the fixed ones (24)
 # VECIDX_DAMAGE_SEED: seed of their choice (1)
 #
 # Directory pages are not covered: an index has them beyond some eight million
@@ -23,7 +23,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $rounds = $ENV{VECIDX_DAMAGE_ROUNDS} // 36;
+my $rounds = $ENV{VECIDX_DAMAGE_ROUNDS} || 24;
 my $seed = $ENV{VECIDX_DAMAGE_SEED} || 1;
 
 use constant {
