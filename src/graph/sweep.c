@@ -24,6 +24,12 @@ vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node)
 		sweep->returned[node / 8] |= 1 << node % 8;
 }
 
+/*
+ * A sweep has time, and is what small tables get: its bounds are twice as
+ * wide as a walk's, so that next to none fails to hold.
+ */
+#define SWEEP_CAUTION	2.0f
+
 static int
 compare_estimates(const void *a, const void *b)
 {
@@ -68,6 +74,7 @@ vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank)
 			continue;
 		if (full && candidate.estimate > worst)
 			continue;
+		candidate.bound *= SWEEP_CAUTION;
 		kept[count++] = candidate;
 		if (count == size)
 		{

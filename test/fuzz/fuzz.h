@@ -27,7 +27,7 @@ extern const FuzzTarget fuzz_pages;
 extern const FuzzTarget fuzz_sealed;
 
 /* Ends the process with a message: the input has found a bug. */
-extern void fuzz_fail(const char *format,...) pg_attribute_printf(1, 2) pg_attribute_noreturn();
+extern void fuzz_fail(const char *format,...) pg_attribute_printf(1, 2) __attribute__((noreturn));
 
 /* Random numbers of the input under way. */
 extern void fuzz_seed(uint64 seed);
