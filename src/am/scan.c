@@ -37,6 +37,9 @@
 /* A walk that has met more than this share of all nodes gives way to a sweep. */
 #define SWEEP_SHARE			8
 
+/* Number of times that a chain of TIDs is read when it changes meanwhile. */
+#define CHAIN_TRIES			1000
+
 typedef enum DistancePhase
 {
 	SCAN_BEGIN,
@@ -311,9 +314,12 @@ gather_tids(DistanceScan *state, uint32 node, uint32 version)
 {
 	VecIdxAdjacencySlot *slot = state->adjacency;
 	bool		whole;
+	int			tries = 0;
 
 	do
 	{
+		if (++tries > CHAIN_TRIES)
+			vecidx_corrupted(state->handle->index, VECIDX_METAPAGE_BLOCK, "A chain of extensions does not end");
 		state->tid_count = state->tid_next = 0;
 		vecidx_slot_read(state->handle, VECIDX_RUN_ADJACENCY, node, slot);
 		if (slot->state != VECIDX_LIVE || (version != VECIDX_NONE && slot->version != version))

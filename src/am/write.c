@@ -291,6 +291,7 @@ write_centroid(Writer *writer, VecIdxMetaFixed *fixed, const float *centroid)
 
 	fixed->centroid_block = writer->next;
 	fixed->centroid_pages = 0;
+	fixed->centroid_crc = vecidx_crc(centroid, fixed->dimensions * sizeof(float));
 	while (done < fixed->dimensions)
 	{
 		uint32		count = Min(VECIDX_CENTROID_FLOATS, fixed->dimensions - done);

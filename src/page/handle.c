@@ -90,6 +90,9 @@ read_centroid(VecIdxHandle *handle, float *centroid)
 		vecidx_buffer_release(buffer);
 		done += count;
 	}
+	if (handle->fixed.centroid_pages > 0 &&
+		vecidx_crc(centroid, handle->fixed.dimensions * sizeof(float)) != handle->fixed.centroid_crc)
+		vecidx_corrupted(handle->index, handle->fixed.centroid_block, "The checksum of the centroid is wrong");
 }
 
 static void
@@ -102,6 +105,16 @@ make_quantizer(VecIdxHandle *handle)
 	read_centroid(handle, centroid);
 	handle->quantizer = vecidx_quantizer_init(memory, &params, centroid);
 	pfree(centroid);
+}
+
+/* No checksum covers directory pages: an extent that cannot lie where it says must not be looked for. */
+static void
+check_extent(VecIdxHandle *handle, const VecIdxMeta *meta, uint32 extent)
+{
+	uint64		pages = vecidx_layout_extent_pages(&handle->layout, extent);
+
+	if (handle->extent[extent] == VECIDX_METAPAGE_BLOCK || handle->extent[extent] + pages > meta->state.end)
+		vecidx_corrupted(handle->index, VECIDX_METAPAGE_BLOCK, "An extent lies outside the index");
 }
 
 /* Copies directory entries that the handle does not know yet. */
@@ -125,13 +138,14 @@ read_directory(VecIdxHandle *handle, const VecIdxMeta *meta)
 		Buffer		buffer;
 
 		if (i < VECIDX_META_EXTENTS)
-		{
 			handle->extent[i] = meta->extent[i];
-			continue;
+		else
+		{
+			buffer = vecidx_buffer_share(handle->index, meta->directory[directory], VECIDX_PAGE_DIRECTORY, directory, &page);
+			handle->extent[i] = ((uint32 *) PageGetContents(page))[index % VECIDX_DIRECTORY_EXTENTS];
+			vecidx_buffer_release(buffer);
 		}
-		buffer = vecidx_buffer_share(handle->index, meta->directory[directory], VECIDX_PAGE_DIRECTORY, directory, &page);
-		handle->extent[i] = ((uint32 *) PageGetContents(page))[index % VECIDX_DIRECTORY_EXTENTS];
-		vecidx_buffer_release(buffer);
+		check_extent(handle, meta, i);
 	}
 	for (int run = 0; run < VECIDX_RUNS; run++)
 		handle->base[run] = handle->extent[0] + vecidx_layout_run_start(&handle->layout, 0, run);
@@ -310,7 +324,8 @@ vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 	if (++handle->visits % VECIDX_TOUCH != 0)
 		recent = handle->map[block];
 	buffer = vecidx_buffer_pin(handle->index, block, recent);
-	handle->map[block] = buffer;
+	if (buffer != recent)
+		handle->map[block] = InvalidBuffer;
 	return buffer;
 }
 

@@ -4,13 +4,24 @@
  */
 #include "postgres.h"
 
+#include "port/pg_crc32c.h"
+
 #include "page/meta.h"
 
-/* Checksum over what changes together; the directory is checked by what it leads to. */
+/* Checksum over the fixed part, the state, and the entries of the directory that are in use. */
 static uint32
 meta_crc(const VecIdxMeta *meta)
 {
-	return vecidx_crc(&meta->fixed, offsetof(VecIdxMeta, directory) - offsetof(VecIdxMeta, fixed));
+	uint32		directories = Min(meta->state.directories, VECIDX_META_DIRECTORIES);
+	uint32		extents = Min(meta->state.extents, VECIDX_META_EXTENTS);
+	pg_crc32c	crc;
+
+	INIT_CRC32C(crc);
+	COMP_CRC32C(crc, &meta->fixed, offsetof(VecIdxMeta, directory) - offsetof(VecIdxMeta, fixed));
+	COMP_CRC32C(crc, meta->directory, directories * sizeof(uint32));
+	COMP_CRC32C(crc, meta->extent, extents * sizeof(uint32));
+	FIN_CRC32C(crc);
+	return crc;
 }
 
 void

@@ -191,6 +191,7 @@ typedef struct VecIdxMetaFixed
 	uint64		build;			/* a random number: tells this build from any other in the same file */
 	uint32		centroid_block; /* first of the consecutive centroid pages */
 	uint32		centroid_pages; /* 0: the centroid is the origin */
+	uint32		centroid_crc;	/* of its floats */
 	/* why these bits (VecIdxEvidence) */
 	uint32		sampled;
 	float		contrast;
@@ -225,7 +226,7 @@ typedef struct VecIdxMeta
 {
 	uint32		magic;
 	uint32		version;
-	uint32		crc;			/* of fixed and state */
+	uint32		crc;			/* of fixed, state, and the entries of directory and extent in use */
 	uint32		unused;
 	VecIdxMetaFixed fixed;
 	VecIdxMetaState state;

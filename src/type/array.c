@@ -144,6 +144,10 @@ check_no_null(const ArrayType *array, int dimensions)
 static const void *
 fixed_elements(const ArrayType *array, int dimensions, Size width)
 {
+	if (ARR_DATA_OFFSET(array) != MAXALIGN(ARR_DATA_OFFSET(array)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("array has its elements at offset %d, where none can begin", (int) ARR_DATA_OFFSET(array))));
 	check_array_size(array, ARR_DATA_OFFSET(array), dimensions * width);
 	return ARR_DATA_PTR(array);
 }

@@ -298,19 +298,26 @@ sub check_log
 	return;
 }
 
-# Normal deviates of a generator that is the same on every Perl: 32-bit
-# xorshift, Box and Muller.
-sub normals
+# Random numbers that are the same on every Perl: between 0 and 1 by 32-bit
+# xorshift, and normal ones made of them by Box and Muller's method.
+sub uniforms
 {
 	my ($seed) = @_;
 	my $state = ($seed * 2654435761 + 1) & 0xFFFFFFFF;
-	my $spare;
-	my $uniform = sub {
+
+	return sub {
 		$state ^= ($state << 13) & 0xFFFFFFFF;
 		$state ^= $state >> 17;
 		$state ^= ($state << 5) & 0xFFFFFFFF;
 		return ($state + 0.5) / 4294967296;
 	};
+}
+
+sub normals
+{
+	my ($seed) = @_;
+	my $uniform = uniforms($seed);
+	my $spare;
 
 	return sub {
 		my $value = $spare;
@@ -337,6 +344,7 @@ sub mixture
 	my ($seed, $count, $dimensions) = @_;
 	my $centre_normal = normals(77);
 	my $normal = normals($seed + 1000);
+	my $uniform = uniforms($seed + 2000);
 	my @spread = map { ($_ + 4)**-0.5 } 0 .. $dimensions - 1;
 	my $scale = 0;
 	my @centres;
@@ -345,9 +353,9 @@ sub mixture
 	$scale += $_ * $_ foreach @spread;
 	$_ /= sqrt($scale) foreach @spread;
 	push @centres, [ map { 0.5 * $_ * $centre_normal->() } @spread ] foreach 1 .. 60;
-	foreach my $i (0 .. $count - 1)
+	foreach my $i (1 .. $count)
 	{
-		my $centre = $centres[ ($i * 37 + $seed) % 60 ];
+		my $centre = $centres[ int(60 * $uniform->()) ];
 
 		push @vectors,
 		  '{' . join(',', map { sprintf '%.5g', $centre->[$_] + 0.8 * $spread[$_] * $normal->() } 0 .. $dimensions - 1) . '}';
