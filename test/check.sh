@@ -90,8 +90,13 @@ step_unit()
 
 step_fuzz()
 {
+	local status=0
+
 	say "fuzz"
-	step_counted make -s -C "$root/test/fuzz" PG_CONFIG="$PG_CONFIG" BUILD="$work/fuzz" check
+	make -s -C "$root/test/fuzz" PG_CONFIG="$PG_CONFIG" BUILD="$work/fuzz" check 2>&1 | tee "$work/log" || status=$?
+	# a target counts as one test, however many inputs it took
+	count "$(grep -cE ': [0-9]+ inputs, 0 failed' "$work/log" || true)" \
+		"$(grep -E ': [0-9]+ inputs, [0-9]+ failed' "$work/log" | grep -cvE ', 0 failed' || true)" "$status"
 }
 
 step_regress_core()

@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use IPC::Run;
 use List::Util qw(max);
 use Test::More;
 
@@ -30,8 +31,8 @@ our @EXPORT = qw(
   uses_index
 );
 
-# A node ready to start: no background vacuum, one connection's worth of
-# logging, and whatever settings the caller adds.
+# A node ready to start: without autovacuum and a log of all statements, and
+# with whatever settings the caller adds.
 sub new_node
 {
 	my ($name, $conf, %init) = @_;

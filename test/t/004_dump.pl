@@ -55,7 +55,9 @@ sub check_database
 		is($server->safe_psql($database, "SELECT vecidx_check('$index') = count(embedding) FROM $table"),
 			't', "$what: $index is sound");
 		$server->safe_psql($database, <<EOT);
-INSERT INTO $table SELECT id + 10000, (SELECT array_agg(v ORDER BY n DESC) FROM unnest(embedding::real[]) WITH ORDINALITY AS u (v, n)) @{[ cast_of($table) ]}
+INSERT INTO $table
+SELECT id + 10000, (SELECT array_agg(v ORDER BY n DESC)
+					FROM unnest(embedding::real[]) WITH ORDINALITY AS u (v, n))@{[ cast_of($table) ]}
 FROM $table WHERE id <= 50 AND embedding IS NOT NULL;
 DELETE FROM $table WHERE id BETWEEN 51 AND 100;
 VACUUM $table;
