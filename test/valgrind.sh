@@ -49,7 +49,7 @@ for _ in $(seq 120); do
 	sleep 1
 done
 
-run_sql <<'SQL'
+run_sql >"$work/answers" <<'SQL'
 CREATE EXTENSION vecidx;
 CREATE FUNCTION row_of(n int, dimensions int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
 	SELECT array_agg(((hashint8(n::int8 * 1000 + i) & 1023) - 512)::real) FROM generate_series(1, dimensions) i
@@ -88,6 +88,7 @@ SELECT count(*) = 6 FROM (SELECT id FROM large ORDER BY v <-> row_of(1, 9000)) s
 SELECT vecidx_check('large_i') = 6;
 SQL
 
+[ "$(tr '|' '\n' <"$work/answers" | sort -u)" = t ] || { echo "valgrind: wrong answers"; cat "$work/answers"; exit 1; }
 as_owner "$bin/pg_ctl" -D "$work/data" -m fast stop >/dev/null
 wait "$server" || true
 server=""

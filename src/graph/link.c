@@ -11,7 +11,7 @@ static int
 collect_neighbours(VecIdxSearch *search, VecIdxArrival *arrival, VecIdxNeighbour *neighbours)
 {
 	VecIdxSource *source = search->source;
-	float		worst = search->beam[0];
+	float		worst = search->beam.heap[0];
 	int			count = 0;
 
 	for (uint32 i = 0; i < search->found_count; i++)

@@ -114,48 +114,6 @@ append_ready(VecIdxRank *rank, const VecIdxCandidate *candidate)
 	return true;
 }
 
-/* A max-heap of at most "room" distances. */
-typedef struct BestDistances
-{
-	float	   *heap;
-	uint32		count;
-	uint32		room;
-} BestDistances;
-
-static void
-offer_distance(BestDistances *best, float distance)
-{
-	float	   *heap = best->heap;
-	uint32		at;
-
-	if (best->count < best->room)
-	{
-		at = best->count++;
-		while (at > 0 && heap[(at - 1) / 2] < distance)
-		{
-			heap[at] = heap[(at - 1) / 2];
-			at = (at - 1) / 2;
-		}
-		heap[at] = distance;
-		return;
-	}
-	if (distance >= heap[0])
-		return;
-	at = 0;
-	while (at * 2 + 1 < best->count)
-	{
-		uint32		child = at * 2 + 1;
-
-		if (child + 1 < best->count && heap[child + 1] > heap[child])
-			child++;
-		if (distance >= heap[child])
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	heap[at] = distance;
-}
-
 static int
 compare_ranked(const void *a, const void *b)
 {
@@ -170,7 +128,7 @@ compare_ranked(const void *a, const void *b)
 uint32
 vecidx_rank_best(VecIdxRank *rank, uint32 count)
 {
-	BestDistances best;
+	VecIdxNearest best;
 
 	if (count > rank->best_room)
 	{
@@ -181,9 +139,9 @@ vecidx_rank_best(VecIdxRank *rank, uint32 count)
 	best.room = count;
 	best.count = 0;
 	for (uint32 i = 0; i < rank->ready_count; i++)
-		offer_distance(&best, rank->ready[i].distance);
+		vecidx_nearest_offer(&best, rank->ready[i].distance);
 	while (rank->pending_count > 0 &&
-		   (best.count < best.room || lower_bound(&rank->pending[0]) <= best.heap[0]))
+		   (!vecidx_nearest_full(&best) || lower_bound(&rank->pending[0]) <= best.heap[0]))
 	{
 		VecIdxCandidate candidate = pop_pending(rank);
 
@@ -191,7 +149,7 @@ vecidx_rank_best(VecIdxRank *rank, uint32 count)
 		if (rank->pending_count > 0)
 			vecidx_store_prefetch(rank->store, rank->pending[0].node);
 		if (append_ready(rank, &candidate))
-			offer_distance(&best, rank->ready[rank->ready_count - 1].distance);
+			vecidx_nearest_offer(&best, rank->ready[rank->ready_count - 1].distance);
 	}
 	qsort(rank->ready, rank->ready_count, sizeof(VecIdxRanked), compare_ranked);
 	return Min(count, rank->ready_count);

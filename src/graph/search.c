@@ -34,8 +34,8 @@ vecidx_search_reset(VecIdxSearch *search)
 		vecidx_visited_add(&search->visited, search->avoided);
 	search->found_count = 0;
 	search->frontier_count = 0;
-	search->beam_count = 0;
-	search->ef = 0;
+	search->beam.count = 0;
+	search->beam.room = 0;
 }
 
 /* Frontier: a binary min-heap of indexes into found[]. */
@@ -92,63 +92,22 @@ frontier_pop(VecIdxSearch *search)
 	return top;
 }
 
-/* Beam: a binary max-heap of the ef smallest estimates. */
-
-static void
-beam_sift_down(float *beam, uint32 count, float estimate)
-{
-	uint32		at = 0;
-
-	while (at * 2 + 1 < count)
-	{
-		uint32		child = at * 2 + 1;
-
-		if (child + 1 < count && beam[child + 1] > beam[child])
-			child++;
-		if (estimate >= beam[child])
-			break;
-		beam[at] = beam[child];
-		at = child;
-	}
-	beam[at] = estimate;
-}
-
-/* Offers an estimate; returns false if it is not among the ef best. */
-static bool
-beam_offer(VecIdxSearch *search, float estimate)
-{
-	float	   *beam = search->beam;
-	uint32		at;
-
-	if (search->beam_count == search->ef)
-	{
-		if (estimate >= beam[0])
-			return false;
-		beam_sift_down(beam, search->beam_count, estimate);
-		return true;
-	}
-	at = search->beam_count++;
-	while (at > 0 && beam[(at - 1) / 2] < estimate)
-	{
-		beam[at] = beam[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	beam[at] = estimate;
-	return true;
-}
-
 /* Makes the beam ef wide: offers it all nodes met again, and queues those that were too far before. */
 static void
 widen_beam(VecIdxSearch *search, uint32 ef)
 {
-	if (search->beam != NULL)
-		pfree(search->beam);
-	search->beam = MemoryContextAllocHuge(search->context, (Size) ef * sizeof(float));
-	search->beam_count = 0;
-	search->ef = ef;
+	if (ef > search->beam_room)
+	{
+		if (search->beam.heap != NULL)
+			pfree(search->beam.heap);
+		search->beam.heap = MemoryContextAllocHuge(search->context, (Size) ef * sizeof(float));
+		search->beam_room = ef;
+	}
+	search->beam.count = 0;
+	search->beam.room = ef;
 	for (uint32 i = 0; i < search->found_count; i++)
 	{
-		if (beam_offer(search, search->found[i].estimate) && !search->queued[i])
+		if (vecidx_nearest_offer(&search->beam, search->found[i].estimate) && !search->queued[i])
 			frontier_push(search, i);
 	}
 }
@@ -166,7 +125,7 @@ add_found(VecIdxSearch *search, const VecIdxCandidate *candidate)
 	}
 	search->found[search->found_count++] = *candidate;
 	search->queued[index] = false;
-	if (search->ef > 0 && beam_offer(search, candidate->estimate))
+	if (search->beam.room > 0 && vecidx_nearest_offer(&search->beam, candidate->estimate))
 		frontier_push(search, index);
 }
 
@@ -182,14 +141,14 @@ vecidx_search_run(VecIdxSearch *search, int level, uint32 ef)
 {
 	VecIdxCandidate batch[VECIDX_BATCH_MAX];
 
-	if (ef > search->ef)
+	if (ef > search->beam.room)
 		widen_beam(search, ef);
 	while (search->frontier_count > 0)
 	{
 		VecIdxCandidate from;
 		int			count;
 
-		if (search->beam_count == search->ef && frontier_estimate(search, 0) > search->beam[0])
+		if (vecidx_nearest_full(&search->beam) && frontier_estimate(search, 0) > search->beam.heap[0])
 			return true;
 		CHECK_FOR_INTERRUPTS();
 		from = search->found[frontier_pop(search)];

@@ -6,6 +6,7 @@
 #define VECIDX_SEARCH_H
 
 #include "graph/graph.h"
+#include "graph/nearest.h"
 
 typedef struct VecIdxSearch
 {
@@ -23,9 +24,8 @@ typedef struct VecIdxSearch
 	uint32	   *frontier;		/* min-heap by estimate of indexes into found[] */
 	uint32		frontier_count;
 	uint32		frontier_room;
-	float	   *beam;			/* max-heap of the ef best estimates */
-	uint32		beam_count;
-	uint32		ef;
+	VecIdxNearest beam;			/* the best estimates; its room is ef, 0 before the first run */
+	uint32		beam_room;		/* allocated */
 
 	/* counters over the search's life */
 	uint64		expanded;

@@ -133,9 +133,10 @@ EOT
 }
 
 # The demo's data: dictionary entries, and queries of the same kind that are not among them.
-my $load = slurp_file("$FindBin::RealBin/../demo/load.sql");
-$load =~ s/CREATE EXTENSION vecidx;//;
-$node->safe_psql('postgres', $load);
+$node->safe_psql('postgres', <<EOT);
+CREATE TABLE words (id int PRIMARY KEY, lemma text, gloss text, category text, senses int, embedding real[]);
+CREATE TABLE demo_queries (text text PRIMARY KEY, kind text, embedding real[]);
+EOT
 load_rows($node, 'words', read_gzip('words.copy.gz'));
 load_rows($node, 'demo_queries', read_gzip('queries.copy.gz'));
 $node->safe_psql('postgres', <<EOT);

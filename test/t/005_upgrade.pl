@@ -13,7 +13,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use VecidxTest;
 
-my $root = "$FindBin::RealBin/../..";
+# The source tree, or next to the tests a copy of what they need of it.
+my ($root) = grep { -f "$_/Makefile" && -d "$_/sql" } map { "$FindBin::RealBin/$_" } ('../..', '..');
 
 # The extension's objects, and how its functions are defined.
 my $objects = <<'EOT';

@@ -28,7 +28,7 @@ FROM (SELECT i, recall_row('group ' || i % 40) + recall_row('row ' || i) AS v FR
 CREATE TABLE recall_q AS
 SELECT i, v, v::halfvec(64) AS h,
 	recall_bits('group ' || i % 40) # (recall_bits('X' || i) & recall_bits('Y' || i) & recall_bits('Z' || i)) AS b
-FROM (SELECT i, recall_row('group ' || i % 40) + recall_row('query ' || i) AS v FROM generate_series(1, 50) i) s;
+FROM (SELECT i, recall_row('group ' || i % 40) + recall_row('query ' || i) AS v FROM generate_series(1, 30) i) s;
 
 CREATE INDEX recall_v ON recall_t USING vecidx (v vector_cosine_ops);
 CREATE INDEX recall_v1 ON recall_t USING vecidx (v vector_l2_ops) WITH (quantizer = rabitq1);
