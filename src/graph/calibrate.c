@@ -23,7 +23,7 @@ static const uint32 beams[] = {8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384
 #define TRUTH_KEPT		112
 
 /* Sampled queries are few: aim this share of the permitted misses higher. */
-#define SAFETY			0.35
+#define SAFETY			0.4
 
 typedef struct TrueNeighbour
 {
