@@ -36,6 +36,7 @@ OBJS = \
 	src/quant/encode.o \
 	src/quant/query.o \
 	src/quant/pair.o \
+	src/quant/decode.o \
 	src/quant/choose.o \
 	src/type/array.o \
 	src/type/pgvector.o \
@@ -60,6 +61,7 @@ OBJS = \
 	src/options.o \
 	src/am/row.o \
 	src/am/edge.o \
+	src/am/reconnect.o \
 	src/am/write.o \
 	src/am/insert.o \
 	src/am/build.o \
@@ -94,7 +96,10 @@ REGRESS = \
 
 PGVECTOR_REGRESS = \
 	vector_operators \
-	vector_index
+	vector_index \
+	vector_limits \
+	vector_recall \
+	vector_extension
 
 ISOLATION = \
 	concurrently \
@@ -110,7 +115,7 @@ PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 EXTRA_CLEAN = .pg_version
 
 # fused multiply-adds would make the same row another code on another processor
-PG_CFLAGS = -std=gnu11 -ffp-contract=off -Wall -Wextra -Wno-unused-parameter
+PG_CFLAGS = -std=gnu11 -ffp-contract=off -Wall -Wextra
 SHLIB_LINK += -lm
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)

@@ -220,4 +220,31 @@ VACUUM vacuum_many;
 SELECT checked, nodes, tombstones, extensions, tids FROM vacuum_info('vacuum_many_i');
 SELECT * FROM test_scan('vacuum_many', '''{1,2,3}''');
 DROP TABLE vacuum_many;
+
+-- a region dies and leaves parts that no links joined: searches reach them all the same
+CREATE TABLE vacuum_gap (id int, v real[]) WITH (autovacuum_enabled = off);
+INSERT INTO vacuum_gap SELECT i, ARRAY[i / 70, i % 70] FROM generate_series(0, 4899) i;
+CREATE INDEX vacuum_gap_i ON vacuum_gap USING vecidx (v real_l2_ops);
+DELETE FROM vacuum_gap WHERE v[1] BETWEEN 30 AND 39;
+VACUUM vacuum_gap;
+SELECT checked, nodes, tombstones, unreachable FROM vacuum_info('vacuum_gap_i');
+DROP TABLE vacuum_gap;
+CREATE TABLE vacuum_gap (id int, v real[]) WITH (autovacuum_enabled = off);
+INSERT INTO vacuum_gap SELECT i, ARRAY[i, 1] FROM generate_series(1, 5000) i;
+CREATE INDEX vacuum_gap_i ON vacuum_gap USING vecidx (v real_l2_ops);
+DELETE FROM vacuum_gap WHERE id % 40 < 20;
+VACUUM vacuum_gap;
+SELECT checked, nodes, tombstones, unreachable FROM vacuum_info('vacuum_gap_i');
+DROP TABLE vacuum_gap;
+-- clusters, half of which die; with lists so short that they are full
+CREATE TABLE vacuum_gap (id int, v real[]) WITH (autovacuum_enabled = off);
+INSERT INTO vacuum_gap SELECT i, (SELECT array_agg(4 * x + y) FROM unnest(test_vector(i / 50, 16), test_vector(i, 16)) AS u (x, y))
+	FROM generate_series(1, 4000) i;
+CREATE INDEX vacuum_gap_i ON vacuum_gap USING vecidx (v real_l2_ops);
+CREATE INDEX vacuum_gap_short ON vacuum_gap USING vecidx (v real_ip_ops) WITH (m = 2, ef_construction = 8);
+DELETE FROM vacuum_gap WHERE id / 50 % 2 = 0;
+VACUUM vacuum_gap;
+SELECT checked, nodes, tombstones, unreachable FROM vacuum_info('vacuum_gap_i');
+SELECT checked = nodes AS checked, tombstones, unreachable FROM vacuum_info('vacuum_gap_short');
+DROP TABLE vacuum_gap;
 DROP FUNCTION vacuum_info;

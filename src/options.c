@@ -67,13 +67,13 @@ define_index_options(void)
 }
 
 static void
-assign_page_access(int value, void *extra)
+assign_page_access(int value, void *extra pg_attribute_unused())
 {
 	vecidx_page_access = (VecIdxPageAccess) value;
 }
 
 static bool
-check_kernel(char **value, void **extra, GucSource source)
+check_kernel(char **value, void **extra pg_attribute_unused(), GucSource source pg_attribute_unused())
 {
 	const VecIdxKernels *sets[8];
 	int			count = vecidx_kernels_available(sets, lengthof(sets));
@@ -91,7 +91,7 @@ check_kernel(char **value, void **extra, GucSource source)
 }
 
 static void
-assign_kernel(const char *value, void *extra)
+assign_kernel(const char *value, void *extra pg_attribute_unused())
 {
 	vecidx_kernels_force(value);
 }

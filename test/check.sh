@@ -152,13 +152,14 @@ step_tap()
 	as_owner sh -c 'cd tap && exec env "$@"' tap \
 		PG_REGRESS="$pgxs/src/test/regress/pg_regress" TESTDIR="$work/tap" TESTDATADIR="$work/tap/tmp" \
 		TESTLOGDIR="$work/tap/log" top_builddir="$work/tap" PG_CONFIG="$PG_CONFIG" \
-		prove -I "$pgxs/src/test/perl" -I perl t/ 2>&1 | tee "$work/log" || status=$?
+		prove -I "$pgxs/src/test/perl" -I perl --ext .pl t/ 2>&1 | tee "$work/log" || status=$?
 	local files tests
 	files=$(sed -n 's/^Files=\([0-9]*\), Tests=.*/\1/p' "$work/log")
 	tests=$(sed -n 's/^Files=[0-9]*, Tests=\([0-9]*\).*/\1/p' "$work/log")
 	local bad
 	bad=$(sed -n 's/.*Failed: \([0-9]*\)).*/\1/p' "$work/log" | awk '{ n += $1 } END { print n + 0 }')
 	echo "${files:-0} files"
+	[ "${files:-0}" -gt 0 ] || status=1
 	count "$((${tests:-0} - bad))" "$bad" "$status"
 }
 
@@ -183,7 +184,7 @@ unset MAKEFLAGS MAKELEVEL
 work=$(mktemp -d /tmp/vecidx-check.XXXXXX)
 trap clean_up EXIT
 give "$work"
-printf "%s\n" "fsync = off" "max_prepared_transactions = 2" >"$work/regress.conf"
+printf "%s\n" "fsync = off" "jit = off" "max_prepared_transactions = 2" >"$work/regress.conf"
 chmod a+r "$work/regress.conf"
 
 "$PG_CONFIG" --version

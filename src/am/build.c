@@ -180,7 +180,7 @@ choose_place(Sample *sample)
 }
 
 static void
-sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive pg_attribute_unused(), void *state)
 {
 	Build	   *build = state;
 	Sample	   *sample = &build->sample;
@@ -323,7 +323,7 @@ place_row(Build *build, const float *row, ItemPointer tid)
 }
 
 static void
-load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *state)
+load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive pg_attribute_unused(), void *state)
 {
 	Build	   *build = state;
 	MemoryContext old;

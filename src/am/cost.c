@@ -53,7 +53,7 @@ walk_length(Relation index, double rows, double wanted)
 }
 
 void
-vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
+vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count pg_attribute_unused(),
 					Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
 					double *correlation, double *pages)
 {

@@ -112,7 +112,7 @@ vecidx_validate(Oid opclass)
 }
 
 Datum
-vecidx_handler(PG_FUNCTION_ARGS)
+vecidx_handler(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 

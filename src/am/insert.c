@@ -722,8 +722,8 @@ fix_dimensions(VecIdxHandle *handle, int dimensions)
 }
 
 bool
-vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
-			  IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
+vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap pg_attribute_unused(),
+			  IndexUniqueCheck unique pg_attribute_unused(), bool unchanged pg_attribute_unused(), IndexInfo *info pg_attribute_unused())
 {
 	const VecIdxType *type = vecidx_row_type(index);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx aminsert", ALLOCSET_DEFAULT_SIZES);

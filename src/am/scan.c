@@ -95,7 +95,7 @@ vecidx_beginscan(Relation index, int nkeys, int norderbys)
 }
 
 void
-vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(), ScanKey orderbys, int norderbys pg_attribute_unused())
 {
 	DistanceScan  *state = scan->opaque;
 

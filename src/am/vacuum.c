@@ -13,7 +13,8 @@
  *		(after FreshDiskANN's consolidation, arXiv 2105.09613, and the cap of
  *		IP-DiskANN, arXiv 2502.13826);
  *	4	if the entry node is a tombstone, a live one takes its place;
- *	5	the tombstones' slots go to the free lists.
+ *	5	parts of the graph that have come apart are joined (reconnect.c);
+ *	6	the tombstones' slots go to the free lists.
  *
  * Each step leaves a usable graph, and an interrupted vacuum is taken up by
  * the next.  Scans need no interlock: a slot's next life has another version,
@@ -26,6 +27,7 @@
 #include "utils/memutils.h"
 
 #include "am/am.h"
+#include "am/reconnect.h"
 #include "compat.h"
 #include "page/meta.h"
 
@@ -731,6 +733,17 @@ free_node(Vacuum *vacuum, uint32 node)
 	vecidx_edit_finish(&edit);
 }
 
+/*
+ * To look at all lists takes about as long as to free a node in a hundred, so
+ * it is done when at least as many have died.  In a small graph it takes a few
+ * milliseconds.
+ */
+static bool
+reconnect_pays(const Vacuum *vacuum)
+{
+	return vacuum->nodes < 10000 || vacuum->dead_count >= vacuum->nodes / 100;
+}
+
 static void
 repair_graph(Vacuum *vacuum)
 {
@@ -753,6 +766,9 @@ repair_graph(Vacuum *vacuum)
 		splice_ground(vacuum, before.nodes);
 		splice_uppers(vacuum, before.uppers);
 	} while (!replace_entry(vacuum, &before));
+	/* while there are tombstones: if it is interrupted, the next vacuum does it */
+	if (reconnect_pays(vacuum))
+		vecidx_reconnect(vacuum->handle);
 	for (uint32 node = 0; node < vacuum->nodes; node++)
 	{
 		if (is_dead(vacuum, node))

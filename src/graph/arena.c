@@ -174,7 +174,7 @@ arena_expand(VecIdxSource *source, const VecIdxCandidate *from, int level,
 }
 
 static int
-arena_enter(VecIdxSource *source, int floor, int *level, VecIdxCandidate **batch)
+arena_enter(VecIdxSource *source, int floor pg_attribute_unused(), int *level, VecIdxCandidate **batch)
 {
 	VecIdxArena *arena = (VecIdxArena *) source;
 	const VecIdxCodeSlot *code;

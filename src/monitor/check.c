@@ -572,7 +572,7 @@ check_link(const Check *check, uint32 owner, uint32 level, VecIdxUpperLink link)
 }
 
 static void
-visit_links(void *state, uint32 number, const void *bytes)
+visit_links(void *state, uint32 number pg_attribute_unused(), const void *bytes)
 {
 	const Check *check = state;
 	const VecIdxUpperSlot *slot = bytes;

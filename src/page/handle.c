@@ -24,7 +24,7 @@ typedef struct HandleEntry
 static HTAB *handles = NULL;
 
 static void
-relation_changed(Datum arg, Oid relid)
+relation_changed(Datum arg pg_attribute_unused(), Oid relid)
 {
 	HASH_SEQ_STATUS scan;
 	HandleEntry *entry;

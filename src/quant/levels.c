@@ -89,6 +89,24 @@ vecidx_levels_pack(const uint8 *levels, int bits, int n, uint8 *code)
 	}
 }
 
+/* The reverse of vecidx_levels_pack. */
+void
+vecidx_levels_unpack(const uint8 *code, int bits, int n, uint8 *levels)
+{
+	int			block = 128 / bits;
+	uint8		mask = (1 << bits) - 1;
+
+	for (int i = 0; i < n; i++)
+	{
+		int			in_block = i % block;
+
+		if (bits == 1)
+			levels[i] = code[i / 8] >> i % 8 & 1;
+		else
+			levels[i] = code[i / block * 16 + in_block % 16] >> bits * (in_block / 16) & mask;
+	}
+}
+
 /* A query's integers in [-8, 7] as interleaved bit planes, n / 2 bytes. */
 void
 vecidx_levels_planes(const int8 *levels, int n, uint8 *planes)

@@ -88,7 +88,7 @@ extern bool vecidx_quant_normalize(const VecIdxQuantizer *quantizer, float *row)
 /* Unit length in place; false, and no change, for a row of zeros. */
 extern bool vecidx_quant_unit(float *row, int dimensions);
 
-/* Bytes of scratch for encode and query_init (rotation and the like). */
+/* Bytes of scratch for encode, decode and query_init (rotation and the like). */
 extern Size vecidx_quant_scratch_size(const VecIdxQuantParams *params);
 
 /*
@@ -98,6 +98,12 @@ extern Size vecidx_quant_scratch_size(const VecIdxQuantParams *params);
  */
 extern void vecidx_quant_encode(const VecIdxQuantizer *quantizer, const float *row, void *scratch,
 								uint8 *code, VecIdxFactors *factors, uint8 *rerank);
+
+/*
+ * Writes the normalized row (dimensions floats) that a rerank vector stands
+ * for (RERANK_NONE: a code), as far as its bits tell.
+ */
+extern void vecidx_quant_decode(const VecIdxQuantizer *quantizer, const uint8 *vector, void *scratch, float *row);
 
 /* Prepares a normalized row as a query.  The quantizer must outlive it. */
 extern Size vecidx_query_size(const VecIdxQuantParams *params);

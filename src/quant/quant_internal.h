@@ -136,10 +136,12 @@ extern double vecidx_sum(const float *a, int n);
 /* rotation.c */
 extern void vecidx_rotation_init(VecIdxQuantizer *quantizer);
 extern void vecidx_rotation_apply(const VecIdxQuantizer *quantizer, const float *row, VecIdxResidual *residual);
+extern void vecidx_rotation_invert(const VecIdxQuantizer *quantizer, float *values);
 
 /* levels.c */
 extern void vecidx_levels_from_bits(const float *row, int dimensions, int n, uint8 *levels);
 extern void vecidx_levels_pack(const uint8 *levels, int bits, int n, uint8 *code);
+extern void vecidx_levels_unpack(const uint8 *code, int bits, int n, uint8 *levels);
 extern void vecidx_levels_planes(const int8 *levels, int n, uint8 *planes);
 
 /* half.c */

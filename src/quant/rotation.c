@@ -187,3 +187,23 @@ vecidx_rotation_apply(const VecIdxQuantizer *quantizer, const float *row, VecIdx
 	}
 	residual->norm2 = vecidx_sum_squares(x, n);
 }
+
+/*
+ * Turns padded values back, in place, from the rotated frame to differences
+ * from the centroid.  Each step is symmetric and all of them together are
+ * orthonormal, so the inverse is the same steps in reverse order.
+ */
+void
+vecidx_rotation_invert(const VecIdxQuantizer *quantizer, float *values)
+{
+	const VecIdxKernels *kernels = vecidx_kernels();
+	int			n = quantizer->padded;
+
+	for (int round = VECIDX_ROTATION_ROUNDS - 1; round >= 0; round--)
+	{
+		if (step_follows(quantizer, round))
+			kac_step(values, values + n / 2, n / 2);
+		kernels->hadamard(values + transform_start(quantizer, round), quantizer->transform);
+		multiply(values, vecidx_quantizer_factors(quantizer, round), n);
+	}
+}

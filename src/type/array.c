@@ -249,14 +249,14 @@ array_floats(Datum value)
 
 /* Arrays have no type modifier that says their length. */
 static int
-no_typmod(int32 typmod)
+no_typmod(int32 typmod pg_attribute_unused())
 {
 	return -1;
 }
 
 PG_FUNCTION_INFO_V1(vecidx_real_l2_type);
 Datum
-vecidx_real_l2_type(PG_FUNCTION_ARGS)
+vecidx_real_l2_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {ARRAY_DECODER("real[]"), VECIDX_L2, no_typmod};
 
@@ -265,7 +265,7 @@ vecidx_real_l2_type(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(vecidx_real_ip_type);
 Datum
-vecidx_real_ip_type(PG_FUNCTION_ARGS)
+vecidx_real_ip_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {ARRAY_DECODER("real[]"), VECIDX_IP, no_typmod};
 
@@ -274,7 +274,7 @@ vecidx_real_ip_type(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(vecidx_real_cosine_type);
 Datum
-vecidx_real_cosine_type(PG_FUNCTION_ARGS)
+vecidx_real_cosine_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {ARRAY_DECODER("real[]"), VECIDX_COSINE, no_typmod};
 

@@ -154,7 +154,7 @@ bit_decode(Datum value, float *row)
 }
 
 static const float *
-not_floats(Datum value)
+not_floats(Datum value pg_attribute_unused())
 {
 	return NULL;
 }
@@ -168,7 +168,7 @@ typmod_is_dimensions(int32 typmod)
 
 PG_FUNCTION_INFO_V1(vecidx_vector_l2_type);
 Datum
-vecidx_vector_l2_type(PG_FUNCTION_ARGS)
+vecidx_vector_l2_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {VECTOR_DECODER, VECIDX_L2, typmod_is_dimensions};
 
@@ -177,7 +177,7 @@ vecidx_vector_l2_type(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(vecidx_vector_ip_type);
 Datum
-vecidx_vector_ip_type(PG_FUNCTION_ARGS)
+vecidx_vector_ip_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {VECTOR_DECODER, VECIDX_IP, typmod_is_dimensions};
 
@@ -186,7 +186,7 @@ vecidx_vector_ip_type(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(vecidx_vector_cosine_type);
 Datum
-vecidx_vector_cosine_type(PG_FUNCTION_ARGS)
+vecidx_vector_cosine_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {VECTOR_DECODER, VECIDX_COSINE, typmod_is_dimensions};
 
@@ -195,7 +195,7 @@ vecidx_vector_cosine_type(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(vecidx_halfvec_l2_type);
 Datum
-vecidx_halfvec_l2_type(PG_FUNCTION_ARGS)
+vecidx_halfvec_l2_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {HALFVEC_DECODER, VECIDX_L2, typmod_is_dimensions};
 
@@ -204,7 +204,7 @@ vecidx_halfvec_l2_type(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(vecidx_halfvec_ip_type);
 Datum
-vecidx_halfvec_ip_type(PG_FUNCTION_ARGS)
+vecidx_halfvec_ip_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {HALFVEC_DECODER, VECIDX_IP, typmod_is_dimensions};
 
@@ -213,7 +213,7 @@ vecidx_halfvec_ip_type(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(vecidx_halfvec_cosine_type);
 Datum
-vecidx_halfvec_cosine_type(PG_FUNCTION_ARGS)
+vecidx_halfvec_cosine_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {HALFVEC_DECODER, VECIDX_COSINE, typmod_is_dimensions};
 
@@ -222,7 +222,7 @@ vecidx_halfvec_cosine_type(PG_FUNCTION_ARGS)
 
 PG_FUNCTION_INFO_V1(vecidx_bit_hamming_type);
 Datum
-vecidx_bit_hamming_type(PG_FUNCTION_ARGS)
+vecidx_bit_hamming_type(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	static const VecIdxType type = {BIT_DECODER, VECIDX_HAMMING, typmod_is_dimensions};
 

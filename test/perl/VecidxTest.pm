@@ -43,6 +43,7 @@ sub new_node
 autovacuum = off
 log_statement = none
 max_connections = 20
+wal_keep_size = 4GB
 jit = off
 $conf
 EOT

@@ -62,7 +62,8 @@ my %tail = (
 	page_id => [ TAIL + 6, 2 ]);
 
 my $node = PostgreSQL::Test::Cluster->new('damage');
-$node->init;
+# checksums of pages would see the damage before we do
+$node->init(no_data_checksums => 1);
 $node->append_conf('postgresql.conf', <<'CONF');
 autovacuum = off
 jit = off

@@ -153,6 +153,7 @@ main(void)
 	suite_rotation();
 	suite_estimate();
 	suite_rerank();
+	suite_decode();
 	suite_hostile();
 	suite_choose();
 	finish_case();

@@ -40,6 +40,7 @@ extern void suite_format(void);
 extern void suite_rotation(void);
 extern void suite_estimate(void);
 extern void suite_rerank(void);
+extern void suite_decode(void);
 extern void suite_hostile(void);
 extern void suite_choose(void);
 
