@@ -188,17 +188,6 @@ seed_search(Reconnect *reconnect)
 		vecidx_search_seed(&reconnect->search, &entry);
 }
 
-static int
-compare_neighbours(const void *a, const void *b)
-{
-	const VecIdxNeighbour *x = a;
-	const VecIdxNeighbour *y = b;
-
-	if (x->distance != y->distance)
-		return x->distance < y->distance ? -1 : 1;
-	return (x->node > y->node) - (x->node < y->node);
-}
-
 /* Fills nearest[]; false if it stays empty. */
 static bool
 find_nearest(Reconnect *reconnect)
@@ -225,7 +214,7 @@ find_nearest(Reconnect *reconnect)
 		neighbour->distance = vecidx_quant_pair(reconnect->handle->quantizer, reconnect->vector, neighbour->vector);
 		reconnect->nearest_count++;
 	}
-	qsort(reconnect->nearest, reconnect->nearest_count, sizeof(VecIdxNeighbour), compare_neighbours);
+	qsort(reconnect->nearest, reconnect->nearest_count, sizeof(VecIdxNeighbour), vecidx_prune_compare);
 	return reconnect->nearest_count > 0;
 }
 

@@ -400,15 +400,6 @@ raise_epoch(Vacuum *vacuum)
 	vecidx_edit_finish(&edit);
 }
 
-static int
-compare_neighbours(const void *a, const void *b)
-{
-	float		x = ((const VecIdxNeighbour *) a)->distance;
-	float		y = ((const VecIdxNeighbour *) b)->distance;
-
-	return (x > y) - (x < y);
-}
-
 /*
  * Does a link that a tombstone names still lead to that node?  An interrupted
  * vacuum may have freed the node or its upper slot, and an insert may have
@@ -452,7 +443,7 @@ add_neighbour(Vacuum *vacuum, uint32 owner, const uint8 *vector, VecIdxNeighbour
 static void
 cap_added(VecIdxNeighbour *neighbours, int from, int *count)
 {
-	qsort(neighbours + from, *count - from, sizeof(VecIdxNeighbour), compare_neighbours);
+	qsort(neighbours + from, *count - from, sizeof(VecIdxNeighbour), vecidx_prune_compare);
 	*count = Min(*count, from + SPLICE_CANDIDATES);
 }
 

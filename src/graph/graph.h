@@ -61,6 +61,9 @@ typedef struct VecIdxNeighbour
 	const uint8 *vector;		/* rerank vector (code, where there is none) */
 } VecIdxNeighbour;
 
+/* For qsort: nearest first, the lower id among equals. */
+extern int	vecidx_prune_compare(const void *a, const void *b);
+
 /*
  * Keeps at most "room" of count neighbours, in place, and returns how many:
  * nearest first, each only if it is nearer to the node than to any neighbour

@@ -6,8 +6,8 @@
 
 #include "graph/graph.h"
 
-static int
-compare_neighbours(const void *a, const void *b)
+int
+vecidx_prune_compare(const void *a, const void *b)
 {
 	const VecIdxNeighbour *x = a;
 	const VecIdxNeighbour *y = b;
@@ -34,7 +34,7 @@ vecidx_prune(const VecIdxQuantizer *quantizer, VecIdxNeighbour *neighbours, int 
 {
 	int			kept = 0;
 
-	qsort(neighbours, count, sizeof(VecIdxNeighbour), compare_neighbours);
+	qsort(neighbours, count, sizeof(VecIdxNeighbour), vecidx_prune_compare);
 	for (int i = 0; i < count && kept < room; i++)
 	{
 		VecIdxNeighbour neighbour = neighbours[i];
