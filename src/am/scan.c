@@ -85,7 +85,7 @@ vecidx_beginscan(Relation index, int nkeys, int norderbys)
 {
 	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx scan", ALLOCSET_DEFAULT_SIZES);
-	DistanceScan  *state = MemoryContextAllocZero(context, sizeof(DistanceScan));
+	DistanceScan *state = MemoryContextAllocZero(context, sizeof(DistanceScan));
 
 	state->context = context;
 	state->work = AllocSetContextCreate(context, "vecidx scan work", ALLOCSET_DEFAULT_SIZES);
@@ -97,7 +97,7 @@ vecidx_beginscan(Relation index, int nkeys, int norderbys)
 void
 vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(), ScanKey orderbys, int norderbys pg_attribute_unused())
 {
-	DistanceScan  *state = scan->opaque;
+	DistanceScan *state = scan->opaque;
 
 	if (keys != NULL && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -117,7 +117,7 @@ vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(),
 void
 vecidx_endscan(IndexScanDesc scan)
 {
-	DistanceScan  *state = scan->opaque;
+	DistanceScan *state = scan->opaque;
 
 	MemoryContextDelete(state->context);
 	scan->opaque = NULL;
@@ -147,7 +147,7 @@ query_decoder(IndexScanDesc scan)
 static const VecIdxQuery *
 prepare_query(IndexScanDesc scan)
 {
-	DistanceScan  *state = scan->opaque;
+	DistanceScan *state = scan->opaque;
 	VecIdxHandle *handle = state->handle;
 	ScanKey		key = scan->orderByData;
 	VecIdxQuantParams params = vecidx_layout_quant(&handle->fixed);
@@ -177,7 +177,7 @@ begin_sweep(DistanceScan *state)
 static void
 begin_scan(IndexScanDesc scan)
 {
-	DistanceScan  *state = scan->opaque;
+	DistanceScan *state = scan->opaque;
 
 	if (scan->numberOfOrderBys != 1)
 		ereport(ERROR,
@@ -369,7 +369,7 @@ next_node(DistanceScan *state)
 bool
 vecidx_gettuple(IndexScanDesc scan, ScanDirection direction)
 {
-	DistanceScan  *state = scan->opaque;
+	DistanceScan *state = scan->opaque;
 	MemoryContext old = MemoryContextSwitchTo(state->work);
 	bool		found = true;
 
