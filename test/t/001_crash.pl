@@ -7,6 +7,7 @@ use strict;
 use warnings;
 
 use FindBin;
+use IPC::Run;
 use lib "$FindBin::RealBin/../perl";
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -53,6 +54,24 @@ sub stop_immediate
 	return;
 }
 
+# Waits until a query says "t".  Unlike poll_query_until it gives psql nothing to
+# read, which breaks the pipe when the server is not there to connect to.
+sub wait_for
+{
+	my ($node, $query) = @_;
+
+	for my $try (1 .. 1800)
+	{
+		my ($answer, $complaint) = ('', '');
+
+		IPC::Run::run([ 'psql', '-XAt', '-d', $node->connstr('postgres'), '-c', $query ],
+			'<', '/dev/null', '>', \$answer, '2>', \$complaint);
+		return if $answer eq "t\n";
+		sleep 0.1;
+	}
+	die 'server did not come back';
+}
+
 # The postmaster sees a child die, ends all others and starts again by itself.
 sub kill9_backend
 {
@@ -63,10 +82,8 @@ SELECT pid FROM pg_stat_activity WHERE application_name = 'load' ORDER BY pid LI
 EOT
 
 	kill 9, $victim;
-	$node->poll_query_until('postgres', <<EOT) or die 'server did not come back';
-SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'load'
-EOT
-	$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'server did not come back';
+	wait_for($node, "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'load'");
+	wait_for($node, 'SELECT NOT pg_is_in_recovery()');
 	is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'),
 		$before, 'the postmaster outlived its child');
 
