@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include "access/generic_xlog.h"
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"

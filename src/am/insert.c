@@ -133,11 +133,7 @@ take_node(VecIdxInserter *inserter, VecIdxMeta *meta, uint32 *node, uint32 *vers
 		*node = meta->state.free_node;
 		vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, *node, inserter->extension);
 		if (inserter->extension->state != VECIDX_FREE)
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("index \"%s\" is corrupted", RelationGetRelationName(handle->index)),
-					 errdetail("Node %u is on the free list but in use.", *node),
-					 errhint("Please REINDEX it.")));
+			vecidx_damaged(handle->index, psprintf("Node %u is on the free list but in use", *node));
 		*version = inserter->extension->version + 1;
 		meta->state.free_node = inserter->extension->next;
 		meta->state.free_nodes--;
@@ -291,11 +287,7 @@ take_uppers(VecIdxInserter *inserter, VecIdxMeta *meta, int *level)
 		upper = meta->state.free_upper;
 		vecidx_slot_read(inserter->handle, VECIDX_RUN_UPPER, upper, inserter->upper);
 		if (inserter->upper->state != VECIDX_FREE)
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("index \"%s\" is corrupted", RelationGetRelationName(inserter->handle->index)),
-					 errdetail("Upper slot %u is on the free list but in use.", upper),
-					 errhint("Please REINDEX it.")));
+			vecidx_damaged(inserter->handle->index, psprintf("Upper slot %u is on the free list but in use", upper));
 		meta->state.free_upper = inserter->upper->node;
 		meta->state.free_uppers--;
 		return upper;
@@ -676,11 +668,7 @@ vecidx_inserter_add(VecIdxInserter *inserter, const float *row, ItemPointer tid)
 		if (node != VECIDX_NONE)
 			break;
 		if (++tries > PLACE_TRIES)
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("index \"%s\" is corrupted", RelationGetRelationName(inserter->handle->index)),
-					 errdetail("A search from its entry node %u leads nowhere.", inserter->handle->state.entry),
-					 errhint("Please REINDEX it.")));
+			vecidx_damaged(inserter->handle->index, psprintf("A search from its entry node %u leads nowhere", inserter->handle->state.entry));
 		CHECK_FOR_INTERRUPTS();
 		vecidx_handle_refresh(inserter->handle);
 	}

@@ -62,8 +62,7 @@ typedef struct DistanceScan
 	VecIdxStore store;
 	VecIdxSearch search;
 	VecIdxRank	rank;
-	VecIdxSweep sweep;
-	bool		sweeping;		/* sweep is initialized */
+	VecIdxSweep sweep;			/* once the phase is SCAN_SWEEP */
 	uint32		swept;			/* nodes given out since the sweep began */
 	uint32	   *returned;		/* nodes given out before the sweep began */
 	uint32		returned_count;
@@ -106,7 +105,6 @@ vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(),
 	MemoryContextReset(state->work);
 	state->phase = SCAN_BEGIN;
 	state->handle = NULL;
-	state->sweeping = false;
 	state->swept = 0;
 	state->returned_count = state->returned_room = 0;
 	state->tid_count = state->tid_next = state->tid_room = 0;
@@ -169,7 +167,6 @@ begin_sweep(DistanceScan *state)
 	vecidx_sweep_init(&state->sweep, &state->store, state->work, (Size) work_mem * 1024 / 2);
 	for (uint32 i = 0; i < state->returned_count; i++)
 		vecidx_sweep_mark(&state->sweep, state->returned[i]);
-	state->sweeping = true;
 	vecidx_rank_reset(&state->rank);
 	state->phase = SCAN_SWEEP;
 }
@@ -242,7 +239,7 @@ walk_on(DistanceScan *state)
 static void
 note_returned(DistanceScan *state, uint32 node)
 {
-	if (state->sweeping)
+	if (state->phase == SCAN_SWEEP)
 	{
 		vecidx_sweep_mark(&state->sweep, node);
 		state->swept++;
@@ -293,11 +290,7 @@ gather_chain(DistanceScan *state, uint32 owner, uint32 next)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (links++ > state->handle->state.nodes)
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("index \"%s\" is corrupted", RelationGetRelationName(state->handle->index)),
-					 errdetail("The chain of extensions of node %u has no end.", owner),
-					 errhint("Please REINDEX it.")));
+			vecidx_damaged(state->handle->index, psprintf("The chain of extensions of node %u has no end", owner));
 		vecidx_store_check_node(&state->store, next, "A chain of extensions");
 		vecidx_slot_read(state->handle, VECIDX_RUN_ADJACENCY, next, slot);
 		if (slot->state != VECIDX_EXTENSION || slot->upper != owner)

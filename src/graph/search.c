@@ -153,8 +153,6 @@ vecidx_search_run(VecIdxSearch *search, int level, uint32 ef)
 		CHECK_FOR_INTERRUPTS();
 		from = search->found[frontier_pop(search)];
 		count = search->source->expand(search->source, &from, level, &search->visited, batch);
-		search->expanded++;
-		search->estimated += count;
 		for (int i = 0; i < count; i++)
 			add_found(search, &batch[i]);
 	}
@@ -223,7 +221,6 @@ vecidx_search_descend(VecIdxSearch *search, int level)
 	}
 	if (nearest.node == VECIDX_NONE)
 		return false;
-	search->estimated += count;
 	while (at > level)
 	{
 		vecidx_search_reset(search);

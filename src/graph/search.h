@@ -26,10 +26,6 @@ typedef struct VecIdxSearch
 	uint32		frontier_room;
 	VecIdxNearest beam;			/* the best estimates; its room is ef, 0 before the first run */
 	uint32		beam_room;		/* allocated */
-
-	/* counters over the search's life */
-	uint64		expanded;
-	uint64		estimated;
 } VecIdxSearch;
 
 /* context holds all that the search allocates. */

@@ -23,11 +23,7 @@ vecidx_store_check_node(VecIdxStore *store, uint32 node, const char *where)
 		return;
 	vecidx_handle_refresh(store->handle);
 	if (node >= store->handle->state.nodes)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" is corrupted", RelationGetRelationName(store->handle->index)),
-				 errdetail("%s refers to node %u of %u.", where, node, store->handle->state.nodes),
-				 errhint("Please REINDEX it.")));
+		vecidx_damaged(store->handle->index, psprintf("%s refers to node %u of %u", where, node, store->handle->state.nodes));
 }
 
 static inline void
@@ -51,14 +47,12 @@ estimate_peek(VecIdxStore *store, const VecIdxPeek *peek, uint32 offset, uint32 
 	set_estimate(store, slot, candidate);
 	if (!vecidx_peek_valid(store->handle, peek))
 		return false;
-	store->peeks++;
 	return true;
 }
 
 bool
 vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate)
 {
-	store->pins++;
 	if (!vecidx_slot_read_vector(store->handle, VECIDX_RUN_CODE, node, store->code))
 		return false;
 	candidate->node = node;
@@ -241,7 +235,6 @@ vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, floa
 	}
 	if (!vecidx_slot_read_vector(store->handle, VECIDX_RUN_RERANK, candidate->node, store->rerank))
 		return false;
-	store->distances++;
 	*version = store->rerank->version;
 	*distance = vecidx_query_distance(store->query, (uint8 *) (store->rerank + 1));
 	return true;

@@ -32,11 +32,6 @@ typedef struct VecIdxStore
 	/* the page that a pass over all nodes is at */
 	char	   *page;
 	BlockNumber block;
-
-	/* counters over the store's life */
-	uint64		peeks;			/* codes read without a pin */
-	uint64		pins;			/* codes read with one */
-	uint64		distances;		/* rerank vectors read */
 } VecIdxStore;
 
 extern void vecidx_store_init(VecIdxStore *store, VecIdxHandle *handle, MemoryContext context);

@@ -34,20 +34,6 @@ vecidx_visited_hash(uint32 node)
 	return (node * UINT32_C(2654435769)) >> 7;
 }
 
-static inline bool
-vecidx_visited_has(const VecIdxVisited *visited, uint32 node)
-{
-	uint32		i = vecidx_visited_hash(node) & visited->mask;
-
-	while (visited->entries[i].generation == visited->generation)
-	{
-		if (visited->entries[i].node == node)
-			return true;
-		i = (i + 1) & visited->mask;
-	}
-	return false;
-}
-
 /* Adds the node; returns false if it was there. */
 static inline bool
 vecidx_visited_add(VecIdxVisited *visited, uint32 node)

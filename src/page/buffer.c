@@ -36,6 +36,16 @@ vecidx_corrupted(Relation index, BlockNumber block, const char *what)
 }
 
 void
+vecidx_damaged(Relation index, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" is corrupted", RelationGetRelationName(index)),
+			 errdetail("%s.", what),
+			 errhint("Please REINDEX it.")));
+}
+
+void
 vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first)
 {
 	PageHeader	header = (PageHeader) page;

@@ -32,8 +32,13 @@ typedef struct VecIdxEdit
 
 extern uint32 vecidx_crc(const void *data, Size size);
 
-/* Errors with ERRCODE_INDEX_CORRUPTED, the block and a hint to REINDEX. */
+/*
+ * Errors with ERRCODE_INDEX_CORRUPTED and a hint to REINDEX; the detail is a
+ * sentence without its period.  The first tells the block, the second is for
+ * damage that no single block shows.
+ */
 pg_noreturn extern void vecidx_corrupted(Relation index, BlockNumber block, const char *what);
+pg_noreturn extern void vecidx_damaged(Relation index, const char *what);
 
 /*
  * Pins a page.  "recent" is a buffer where it may still be (or InvalidBuffer):
