@@ -25,7 +25,13 @@ PGFILEDESC = "vecidx - index access method for nearest vectors"
 OBJS = \
 	src/kernel/scalar.o \
 	src/kernel/x86.o \
+	src/kernel/avx2_rows.o \
+	src/kernel/avx2_codes.o \
+	src/kernel/avx512_rows.o \
+	src/kernel/avx512_codes.o \
 	src/kernel/arm.o \
+	src/kernel/neon_rows.o \
+	src/kernel/neon_codes.o \
 	src/kernel/choose.o \
 	src/quant/sums.o \
 	src/quant/levels.o \
@@ -57,6 +63,8 @@ OBJS = \
 	src/graph/entry.o \
 	src/graph/rank.o \
 	src/graph/sweep.o \
+	src/graph/effort.o \
+	src/graph/truth.o \
 	src/graph/calibrate.o \
 	src/options.o \
 	src/am/row.o \
@@ -65,6 +73,9 @@ OBJS = \
 	src/am/write.o \
 	src/am/insert.o \
 	src/am/build.o \
+	src/am/limit.o \
+	src/am/explain.o \
+	src/am/exact.o \
 	src/am/scan.o \
 	src/am/vacuum.o \
 	src/am/cost.o \
@@ -73,6 +84,7 @@ OBJS = \
 	src/monitor/open.o \
 	src/monitor/check.o \
 	src/monitor/info.o \
+	src/monitor/prewarm.o \
 	src/vecidx.o
 
 EXTENSION = vecidx vecidx_pgvector
@@ -86,13 +98,15 @@ REGRESS = \
 	operators \
 	build \
 	scan \
+	limit \
 	insert \
 	vacuum \
 	options \
 	errors \
 	tables \
 	cost \
-	check
+	check \
+	prewarm
 
 PGVECTOR_REGRESS = \
 	vector_operators \

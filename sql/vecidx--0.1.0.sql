@@ -19,6 +19,17 @@ CREATE FUNCTION vecidx_info(index regclass, OUT property text, OUT value text) R
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE;
 COMMENT ON FUNCTION vecidx_info(regclass) IS 'what a vecidx index is made of';
 
+CREATE FUNCTION vecidx_prewarm(index regclass, what text DEFAULT 'all')
+	RETURNS TABLE (part text, pages bigint, touched bigint, loaded bigint, bytes bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 4;
+COMMENT ON FUNCTION vecidx_prewarm(regclass, text) IS 'load the pages of a vecidx index into shared buffers';
+
+CREATE FUNCTION vecidx_last_scan(OUT index regclass, OUT k bigint, OUT target_recall float8, OUT ef bigint,
+		OUT slack float8, OUT rerank_factor float8, OUT strategy text, OUT expanded bigint, OUT estimates bigint,
+		OUT reranked bigint, OUT exact bigint, OUT rows bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecidx_last_scan() IS 'what the latest scan of a vecidx index in this session did';
+
 /*
  * Distances.
  *

@@ -64,4 +64,18 @@ typedef RelFileNode VecIdxLocator;
 #define VecIdxDisablePath(indexpath) ((void) (indexpath))
 #endif
 
+/* Since 18 extensions can add to what EXPLAIN says of a node. */
+#if PG_VERSION_NUM >= 180000
+#define VECIDX_HAS_EXPLAIN_HOOK
+#endif
+
+/* Since 17 the server has a way to read ahead.  Callers include storage/read_stream.h. */
+#if PG_VERSION_NUM >= 180000
+#define VECIDX_HAS_READ_STREAM
+#define VECIDX_READ_STREAM_FLAGS (READ_STREAM_MAINTENANCE | READ_STREAM_FULL | READ_STREAM_USE_BATCHING)
+#elif PG_VERSION_NUM >= 170000
+#define VECIDX_HAS_READ_STREAM
+#define VECIDX_READ_STREAM_FLAGS (READ_STREAM_MAINTENANCE | READ_STREAM_FULL)
+#endif
+
 #endif							/* VECIDX_COMPAT_H */

@@ -6,7 +6,9 @@
 
 #include "fmgr.h"
 
+#include "am/explain.h"
 #include "am/junk.h"
+#include "am/limit.h"
 #include "options.h"
 
 PG_MODULE_MAGIC;
@@ -18,4 +20,6 @@ _PG_init(void)
 {
 	vecidx_options_init();
 	vecidx_junk_init();
+	vecidx_limit_init();
+	vecidx_explain_init();
 }

@@ -34,9 +34,6 @@
 #define SAMPLE_ROWS			2048
 #define SAMPLE_BLOCKS		1024
 
-/* With so few rows nothing is calibrated: searches look at all of them. */
-#define CALIBRATE_MIN_ROWS	1000
-
 /* Seed of the rotation.  Part of the format only through the metapage, so it may change. */
 #define ROTATION_SEED		UINT64CONST(0x9E3779B97F4A7C15)
 
@@ -355,7 +352,7 @@ prepare_truth(Build *build)
 	const Sample *sample = &build->sample;
 	int			count = Min(VECIDX_CALIBRATE_QUERIES, sample->count);
 
-	if (sample->seen < CALIBRATE_MIN_ROWS)
+	if (sample->seen < VECIDX_CALIBRATE_MIN_ROWS)
 		return;
 	build->truth = vecidx_truth_create(build->type->metric, build->fixed.dimensions, count);
 	for (int i = 0; i < count; i++)
@@ -369,18 +366,12 @@ prepare_truth(Build *build)
 static void
 calibrate_index(Build *build)
 {
-	VecIdxEdit	edit;
-	VecIdxMeta *meta;
+	VecIdxMetaTuning tuning;
 
 	report_phase(PHASE_CALIBRATE);
 	vecidx_handle_refresh(build->handle);
-	vecidx_calibrate(build->handle, build->truth, &build->fixed);
-	vecidx_edit_begin(&edit, build->index, false);
-	meta = vecidx_meta_edit(&edit, build->handle);
-	memcpy(meta->fixed.beam, build->fixed.beam, sizeof(build->fixed.beam));
-	meta->fixed.calibrated = build->fixed.calibrated;
-	vecidx_meta_changed(meta, build->handle);
-	vecidx_edit_finish(&edit);
+	vecidx_calibrate(build->handle, build->truth, VECIDX_TUNED_BY_BUILD, &tuning);
+	vecidx_meta_tune(build->handle, &tuning, false);
 }
 
 static double

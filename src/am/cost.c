@@ -14,7 +14,7 @@
 
 #include "am/am.h"
 #include "compat.h"
-#include "graph/calibrate.h"
+#include "graph/effort.h"
 #include "options.h"
 
 /*
@@ -44,12 +44,12 @@ walk_length(Relation index, double rows, double wanted)
 {
 	VecIdxHandle *handle = vecidx_handle_acquire(index);
 	VecIdxScanOptions options = vecidx_options_scan();
-	uint32		count = (uint32) Min(Max(wanted, 10), 1e6);
-	double		beam = options.ef_search > 0 ? Max((uint32) options.ef_search, count) :
-		vecidx_calibrate_beam(&handle->fixed, options.target_recall, count);
+	uint32		count = (uint32) Min(Max(wanted, 1), 1e6);
+	VecIdxEffort effort = options.ef_search > 0 ? vecidx_effort_beam(options.ef_search, count) :
+		vecidx_effort_target(&handle->tuning, options.target_recall, count);
 
 	vecidx_handle_release(handle);
-	return Min(beam + 3 * log(rows + 2), rows);
+	return Min(effort.expanded + 3 * log(rows + 2), rows);
 }
 
 void

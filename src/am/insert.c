@@ -417,8 +417,8 @@ link_back(VecIdxInserter *inserter, uint32 owner, uint32 node)
 
 	for (int try = 0; try < LINK_TRIES; try++)
 	{
-		VecIdxNeighbour neighbours[VECIDX_BATCH_MAX + 1];
-		uint32		kept[VECIDX_BATCH_MAX + 1];
+		VecIdxNeighbour neighbours[VECIDX_LIST_MAX + 1];
+		uint32		kept[VECIDX_LIST_MAX + 1];
 		int			count;
 
 		vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, owner, seen);

@@ -196,7 +196,7 @@ find_nearest(Reconnect *reconnect)
 	VecIdxSource *source = &reconnect->store.source;
 
 	seed_search(reconnect);
-	vecidx_search_run(search, 0, reconnect->handle->fixed.ef_construction);
+	vecidx_search_beam(search, 0, reconnect->handle->fixed.ef_construction);
 	reconnect->nearest = palloc(search->found_count * sizeof(VecIdxNeighbour));
 	reconnect->nearest_count = 0;
 	for (uint32 i = 0; i < search->found_count; i++)
@@ -238,7 +238,7 @@ static bool
 append_link(Reconnect *reconnect, uint32 owner, uint32 node)
 {
 	VecIdxAdjacencySlot *slot = reconnect->slot;
-	uint32		ids[VECIDX_BATCH_MAX];
+	uint32		ids[VECIDX_LIST_MAX];
 
 	for (int try = 0; try < LIST_TRIES; try++)
 	{
@@ -261,7 +261,7 @@ append_link(Reconnect *reconnect, uint32 owner, uint32 node)
 static bool
 replace_link(Reconnect *reconnect, const VecIdxAdjacencySlot *slot, int at, uint32 node)
 {
-	uint32		ids[VECIDX_BATCH_MAX];
+	uint32		ids[VECIDX_LIST_MAX];
 	int			count = Min(slot->neighbours, reconnect->room);
 
 	memcpy(ids, VecIdxAdjacencyNeighbours(slot), count * sizeof(uint32));

@@ -2,14 +2,17 @@
  * scan.c
  *	  amgettuple: rows by distance, as many as are asked for.
  *
- * The access method is not told how many rows the query wants.  It returns
- * them in batches of growing size; for each, the search goes on with the beam
- * that reaches the recall target for all rows so far, and the best of what it
- * has met is ranked by rerank vectors.  When the graph has no more to give,
- * or has given so much that walking costs more than looking at every code,
- * a sweep (graph/sweep.h) goes over all nodes that were not returned.
+ * Rows are returned in batches: the first has as many as the query's LIMIT
+ * wants, if that can be told, and each next one as many again as there were.
+ * For each the search goes on with the effort that reaches the recall target
+ * for all rows so far, and the best of what it has met is ranked.  When the
+ * graph has no more to give, or has given so much that walking costs more
+ * than looking at every code, a sweep (graph/sweep.h) goes over all nodes that
+ * were not returned.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "access/relscan.h"
 #include "miscadmin.h"
@@ -18,14 +21,18 @@
 #include "utils/snapmgr.h"
 
 #include "am/am.h"
+#include "am/exact.h"
+#include "am/explain.h"
+#include "am/limit.h"
 #include "compat.h"
-#include "graph/calibrate.h"
+#include "graph/effort.h"
 #include "graph/rank.h"
 #include "graph/search.h"
 #include "graph/sweep.h"
+#include "graph/truth.h"
 #include "options.h"
 
-/* Rows of the first batch; each next one doubles the rows returned. */
+/* Rows of the first batch, if the query does not tell. */
 #define FIRST_BATCH			10
 
 /* Rows that a sweep ranks at a time, at most. */
@@ -55,10 +62,17 @@ typedef struct DistanceScan
 	MemoryContext work;			/* reset at each rescan */
 	const VecIdxType *type;
 
+	VecIdxScanStats total;		/* of earlier rescans */
+	VecIdxExact *exact;			/* NULL before the first use */
+
 	/* from rescan to rescan */
+	VecIdxScanStats stats;
 	VecIdxScanOptions options;
 	DistancePhase	phase;
 	VecIdxHandle *handle;		/* held by the work context */
+	float	   *row;			/* the query, normalized */
+	float		shift;			/* of the stop rule, for this query */
+	VecIdxEffort effort;		/* of the batch */
 	VecIdxStore store;
 	VecIdxSearch search;
 	VecIdxRank	rank;
@@ -93,6 +107,41 @@ vecidx_beginscan(Relation index, int nkeys, int norderbys)
 	return scan;
 }
 
+/* What the rescan under way has done up to now. */
+static void
+take_counts(DistanceScan *state)
+{
+	state->stats.estimates = state->store.estimates;
+	state->stats.reranked = state->store.reranked;
+	state->stats.expanded = state->search.expanded;
+}
+
+/* Counts what has been done up to now as done by an earlier rescan. */
+static void
+close_stats(DistanceScan *state)
+{
+	if (OidIsValid(state->stats.index))
+	{
+		take_counts(state);
+		vecidx_scan_stats_publish(&state->stats);
+		vecidx_scan_stats_add(&state->total, &state->stats);
+	}
+	memset(&state->stats, 0, sizeof(state->stats));
+}
+
+void
+vecidx_scan_stats_get(IndexScanDesc scan, VecIdxScanStats *sum)
+{
+	DistanceScan *state = scan->opaque;
+
+	*sum = state->total;
+	if (OidIsValid(state->stats.index))
+	{
+		take_counts(state);
+		vecidx_scan_stats_add(sum, &state->stats);
+	}
+}
+
 void
 vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(), ScanKey orderbys, int norderbys pg_attribute_unused())
 {
@@ -102,7 +151,10 @@ vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(),
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (orderbys != NULL && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+	close_stats(state);
 	MemoryContextReset(state->work);
+	memset(&state->search, 0, sizeof(VecIdxSearch));
+	memset(&state->store, 0, sizeof(VecIdxStore));
 	state->phase = SCAN_BEGIN;
 	state->handle = NULL;
 	state->swept = 0;
@@ -117,6 +169,9 @@ vecidx_endscan(IndexScanDesc scan)
 {
 	DistanceScan *state = scan->opaque;
 
+	close_stats(state);
+	if (state->exact != NULL)
+		vecidx_exact_free(state->exact);
 	MemoryContextDelete(state->context);
 	scan->opaque = NULL;
 }
@@ -157,6 +212,9 @@ prepare_query(IndexScanDesc scan)
 								key->sk_argument, handle->fixed.dimensions, &dimensions);
 	if (row == NULL)
 		row = palloc0(params.dimensions * sizeof(float));
+	state->row = row;
+	state->shift = vecidx_effort_shift(state->type->metric, handle->tuning.norm,
+									   sqrtf(-vecidx_truth_distance(VECIDX_IP, row, row, params.dimensions)));
 	return vecidx_query_init(palloc(vecidx_query_size(&params)), handle->quantizer, row,
 							 palloc(vecidx_quant_scratch_size(&params)));
 }
@@ -168,6 +226,9 @@ begin_sweep(DistanceScan *state)
 	for (uint32 i = 0; i < state->returned_count; i++)
 		vecidx_sweep_mark(&state->sweep, state->returned[i]);
 	vecidx_rank_reset(&state->rank);
+	state->rank.factor = 1;
+	state->effort.exact = false;
+	state->stats.swept = true;
 	state->phase = SCAN_SWEEP;
 }
 
@@ -188,6 +249,9 @@ begin_scan(IndexScanDesc scan)
 	pgstat_count_index_scan(scan->indexRelation);
 	VecIdxCountSearch(scan);
 	state->options = vecidx_options_scan();
+	state->stats.index = RelationGetRelid(scan->indexRelation);
+	state->stats.k = vecidx_limit_find(scan);
+	state->stats.target_recall = state->options.target_recall;
 	state->handle = vecidx_handle_acquire(scan->indexRelation);
 	vecidx_handle_release_with(state->handle, state->work);
 	state->phase = SCAN_DONE;
@@ -209,31 +273,47 @@ begin_scan(IndexScanDesc scan)
 		begin_sweep(state);
 }
 
+/* Rows that the next batch ends with, counted from the first. */
 static uint32
-choose_beam(const DistanceScan *state)
+next_batch_end(const DistanceScan *state)
 {
-	if (state->options.ef_search > 0)
-		return Max((uint32) state->options.ef_search, state->batch_end);
-	return vecidx_calibrate_beam(&state->handle->fixed, state->options.target_recall, state->batch_end);
+	if (state->batch_end > 0)
+		return state->batch_end > PG_UINT32_MAX / 2 ? PG_UINT32_MAX : state->batch_end * 2;
+	return state->stats.k > 0 ? (uint32) state->stats.k : FIRST_BATCH;
 }
 
-/* Widens the search for the next batch; turns to the sweep when the walk has had its time. */
+static void
+choose_effort(DistanceScan *state)
+{
+	if (state->options.ef_search > 0)
+		state->effort = vecidx_effort_beam(state->options.ef_search, state->batch_end);
+	else
+		state->effort = vecidx_effort_target(&state->handle->tuning, state->options.target_recall, state->batch_end);
+	state->effort.stop.shift = state->shift;
+	state->rank.factor = state->effort.factor;
+	state->stats.ef = state->effort.stop.width;
+	state->stats.slack = vecidx_effort_slack(&state->effort);
+	state->stats.rerank_factor = state->effort.factor;
+}
+
+/* Goes on with the search for the next batch; turns to the sweep when the walk has had its time. */
 static void
 walk_on(DistanceScan *state)
 {
-	bool		more;
+	uint32		most = state->handle->state.nodes / SWEEP_SHARE;
 
-	state->batch_end = state->batch_end == 0 ? FIRST_BATCH : state->batch_end * 2;
-	if (state->batch_end > state->handle->state.nodes / SWEEP_SHARE)
+	state->batch_end = next_batch_end(state);
+	if (state->batch_end > most || state->search.found_count > most)
 	{
 		begin_sweep(state);
 		return;
 	}
-	more = vecidx_search_run(&state->search, 0, choose_beam(state));
-	if (!more || state->search.found_count > state->handle->state.nodes / SWEEP_SHARE)
-		begin_sweep(state);
-	else
+	state->stats.walked = true;
+	choose_effort(state);
+	if (vecidx_search_run(&state->search, 0, &state->effort.stop))
 		vecidx_rank_take(&state->rank, &state->search);
+	else
+		begin_sweep(state);
 }
 
 static void
@@ -322,10 +402,49 @@ gather_tids(DistanceScan *state, uint32 node, uint32 version)
 	} while (!whole);
 }
 
+/* For vecidx_rank_settle: the distance of a node by one of its rows. */
+static bool
+exact_distance(void *scan, const VecIdxRanked *ranked, float *distance)
+{
+	DistanceScan *state = ((IndexScanDesc) scan)->opaque;
+	bool		found;
+
+	if (state->exact == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(state->context);
+
+		state->exact = vecidx_exact_create(scan, state->type, state->handle->fixed.dimensions);
+		MemoryContextSwitchTo(old);
+	}
+	state->stats.exact++;
+	gather_tids(state, ranked->node, ranked->distance.version);
+	found = vecidx_exact_distance(state->exact, state->row, state->tids, state->tid_count, distance);
+	state->tid_count = state->tid_next = 0;
+	return found;
+}
+
+/* Ranks the next "wanted" nodes of what was met; returns how many there are. */
+static uint32
+rank_batch(IndexScanDesc scan, uint32 wanted)
+{
+	DistanceScan *state = scan->opaque;
+	uint32		count = vecidx_rank_best(&state->rank, wanted);
+
+	if (state->effort.exact)
+	{
+		vecidx_rank_settle(&state->rank, count, exact_distance, scan);
+		if (state->exact != NULL)
+			vecidx_exact_rest(state->exact);
+	}
+	return count;
+}
+
 /* Brings the next node's rows to hand; false when there is none. */
 static bool
-next_node(DistanceScan *state)
+next_node(IndexScanDesc scan)
 {
+	DistanceScan *state = scan->opaque;
+
 	while (state->phase != SCAN_DONE)
 	{
 		uint32		wanted = state->batch_end > state->returned_count ? state->batch_end - state->returned_count : 0;
@@ -334,14 +453,14 @@ next_node(DistanceScan *state)
 		if (state->phase == SCAN_SWEEP)
 			wanted = Max(FIRST_BATCH, Min(state->swept, SWEEP_BATCH));
 		if (state->rank_left == 0 && wanted > 0)
-			state->rank_left = vecidx_rank_best(&state->rank, wanted);
+			state->rank_left = rank_batch(scan, wanted);
 		if (state->rank_left > 0)
 		{
 			VecIdxRanked ranked = state->rank.ready[state->rank_next++];
 
 			state->rank_left--;
 			note_returned(state, ranked.node);
-			gather_tids(state, ranked.node, ranked.version);
+			gather_tids(state, ranked.node, ranked.distance.version);
 			if (state->rank_left == 0)
 			{
 				vecidx_rank_drop(&state->rank, state->rank_next);
@@ -371,10 +490,11 @@ vecidx_gettuple(IndexScanDesc scan, ScanDirection direction)
 	if (state->phase == SCAN_BEGIN)
 		begin_scan(scan);
 	if (state->tid_next >= state->tid_count)
-		found = next_node(state);
+		found = next_node(scan);
 	if (found)
 	{
 		scan->xs_heaptid = state->tids[state->tid_next++];
+		state->stats.rows++;
 		scan->xs_recheck = false;
 		scan->xs_recheckorderby = false;
 	}

@@ -478,7 +478,7 @@ splice_list(Vacuum *vacuum, const VecIdxAdjacencySlot *seen, VecIdxNeighbour *ne
 }
 
 /* Room for a list with replacements: all that is left, and a few for each. */
-#define SPLICE_ROOM		(VECIDX_BATCH_MAX * (1 + SPLICE_CANDIDATES) + VECIDX_BATCH_MAX)
+#define SPLICE_ROOM		(VECIDX_LIST_MAX * (1 + SPLICE_CANDIDATES) + VECIDX_LIST_MAX)
 
 static bool
 names_dead(const Vacuum *vacuum, const VecIdxAdjacencySlot *slot)
@@ -502,7 +502,7 @@ splice_node(Vacuum *vacuum, uint32 node)
 	VecIdxHandle *handle = vacuum->handle;
 	VecIdxAdjacencySlot *seen = MemoryContextAlloc(vacuum->work, handle->layout.run[VECIDX_RUN_ADJACENCY].size);
 	VecIdxNeighbour *neighbours = MemoryContextAlloc(vacuum->work, SPLICE_ROOM * sizeof(VecIdxNeighbour));
-	uint32		ids[VECIDX_BATCH_MAX];
+	uint32		ids[VECIDX_LIST_MAX];
 	int			count;
 
 	do

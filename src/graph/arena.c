@@ -41,6 +41,15 @@ typedef struct ArenaArray
 	uint32		room;			/* entries of chunk[] */
 } ArenaArray;
 
+/* Scratch for the estimates of a node's neighbours. */
+typedef struct ArenaBatch
+{
+	const uint8 *bits[VECIDX_BATCH_MAX];
+	float		f0[VECIDX_BATCH_MAX];
+	float		f1[VECIDX_BATCH_MAX];
+	float		estimates[VECIDX_BATCH_MAX];
+} ArenaBatch;
+
 struct VecIdxArena
 {
 	VecIdxSource source;		/* must come first */
@@ -76,6 +85,7 @@ struct VecIdxArena
 	const VecIdxQuery *query;
 	pg_prng_state prng;
 	VecIdxSearch search;
+	ArenaBatch	batch;
 };
 
 static inline void *
@@ -138,13 +148,35 @@ grow_array(VecIdxArena *arena, ArenaArray *array, uint32 index)
 	array->chunks = chunk + 1;
 }
 
-/* Source: expand, enter, vector. */
+/* Source: expand, prefetch, enter, vector. */
 
 static inline void
 prefetch_code(const void *code, Size size)
 {
 	for (Size i = 0; i < Min(size, 512); i += 64)
 		__builtin_prefetch((const char *) code + i);
+}
+
+/* Sets the estimates of nodes in a batch. */
+static void
+estimate_batch(VecIdxArena *arena, VecIdxCandidate *batch, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		const VecIdxCodeSlot *code = vecidx_arena_code(arena, batch[i].node);
+
+		arena->batch.bits[i] = (const uint8 *) (code + 1);
+		arena->batch.f0[i] = code->f0;
+		arena->batch.f1[i] = code->f1;
+	}
+	vecidx_query_estimates(arena->query, arena->batch.bits, arena->batch.f0, arena->batch.f1, count,
+						   arena->batch.estimates);
+	for (int i = 0; i < count; i++)
+	{
+		batch[i].upper = VECIDX_NONE;
+		batch[i].estimate = arena->batch.estimates[i];
+		batch[i].bound = 0;
+	}
 }
 
 static int
@@ -162,31 +194,33 @@ arena_expand(VecIdxSource *source, const VecIdxCandidate *from, int level,
 		prefetch_code(vecidx_arena_code(arena, list->ids[i]), arena->code_size);
 		batch[count++].node = list->ids[i];
 	}
-	for (int i = 0; i < count; i++)
-	{
-		const VecIdxCodeSlot *code = vecidx_arena_code(arena, batch[i].node);
-
-		batch[i].upper = VECIDX_NONE;
-		batch[i].estimate = vecidx_query_estimate(arena->query, (const uint8 *) (code + 1), code->f0, code->f1);
-		batch[i].bound = 0;
-	}
+	estimate_batch(arena, batch, count);
 	return count;
+}
+
+static void
+arena_prefetch(VecIdxSource *source, const VecIdxCandidate *candidate, int level)
+{
+	VecIdxArena *arena = (VecIdxArena *) source;
+	const ArenaList *list;
+
+	if (level > 0)
+		return;
+	list = list_of(arena, candidate->node, 0);
+	for (Size i = 0; i < arena->lists.size; i += 64)
+		__builtin_prefetch((const char *) list + i);
 }
 
 static int
 arena_enter(VecIdxSource *source, int floor pg_attribute_unused(), int *level, VecIdxCandidate **batch)
 {
 	VecIdxArena *arena = (VecIdxArena *) source;
-	const VecIdxCodeSlot *code;
 
 	if (arena->entry_level < 0)
 		return 0;
 	Assert(floor <= arena->entry_level);
-	code = vecidx_arena_code(arena, arena->entry);
 	arena->entrance.node = arena->entry;
-	arena->entrance.upper = VECIDX_NONE;
-	arena->entrance.estimate = vecidx_query_estimate(arena->query, (const uint8 *) (code + 1), code->f0, code->f1);
-	arena->entrance.bound = 0;
+	estimate_batch(arena, &arena->entrance, 1);
 	*level = arena->entry_level;
 	*batch = &arena->entrance;
 	return 1;
@@ -205,6 +239,7 @@ vecidx_arena_create(const VecIdxQuantizer *quantizer, const VecIdxLayout *layout
 	VecIdxArena *arena = MemoryContextAllocZero(context, sizeof(VecIdxArena));
 
 	arena->source.expand = arena_expand;
+	arena->source.prefetch = arena_prefetch;
 	arena->source.enter = arena_enter;
 	arena->source.vector = arena_vector;
 	arena->context = context;
@@ -257,7 +292,7 @@ add_link(VecIdxArena *arena, uint32 owner, int level, uint32 target)
 {
 	ArenaList  *list = list_of(arena, owner, level);
 	uint32		room = list_room(arena, level);
-	VecIdxNeighbour neighbours[VECIDX_BATCH_MAX * 3 / 2 + 1];
+	VecIdxNeighbour neighbours[VECIDX_BATCH_MAX + 1];
 	const uint8 *vector = vecidx_arena_vector(arena, owner);
 	int			kept;
 
@@ -398,7 +433,7 @@ vecidx_arena_finish(VecIdxArena *arena)
 		{
 			ArenaList  *list = list_of(arena, node, level);
 			const uint8 *vector = vecidx_arena_vector(arena, node);
-			VecIdxNeighbour neighbours[VECIDX_BATCH_MAX * 3 / 2];
+			VecIdxNeighbour neighbours[VECIDX_BATCH_MAX];
 
 			if (list->count <= (uint32) vecidx_link_room(arena->m, level))
 				continue;

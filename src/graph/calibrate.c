@@ -1,6 +1,11 @@
 /*
  * calibrate.c
- *	  Which beam width reaches which recall.
+ *	  Which effort reaches which recall.
+ *
+ * For each number of results the queries run with growing slack; what each run
+ * has met is ranked with growing shares of the bounds believed, and once more
+ * with exact distances where rerank vectors leave a doubt.  Of all ways to
+ * reach a target the cheapest goes into the table.
  */
 #include "postgres.h"
 
@@ -11,340 +16,318 @@
 #include "graph/calibrate.h"
 #include "graph/rank.h"
 #include "graph/search.h"
-#include "kernel/kernel.h"
 
-const double vecidx_calibrate_targets[VECIDX_TARGETS] = {0.80, 0.90, 0.95, 0.98, 0.99, 0.995};
-const uint32 vecidx_calibrate_counts[VECIDX_TARGET_KS] = {1, 10, 100};
+static const double slacks[] = {0, 0.02, 0.04, 0.06, 0.08, 0.11, 0.15, 0.20, 0.27, 0.36, 0.5, 0.7, 1.0};
+static const float factors[] = {0.3f, 0.45f, 0.6f, 0.8f, 1.0f, 1.3f};
 
-/* Beam widths tried, in this order. */
-static const uint32 beams[] = {8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024};
+#define SLACKS		((int) lengthof(slacks))
+#define FACTORS		((int) lengthof(factors))
 
-/* True neighbours kept of each query: the largest count, the query itself, and some for its duplicates. */
-#define TRUTH_KEPT		112
+/*
+ * Queries that come later differ from the sample: aim a quarter of the
+ * permitted misses higher, but not much.
+ */
+#define SAFETY			0.25
+#define SAFETY_MOST		0.0125
 
-/* Sampled queries are few: aim this share of the permitted misses higher. */
-#define SAFETY			0.4
+/*
+ * A search may expand so many times what the others did with a little less
+ * slack: a query far from all rows finds half the index within its slack.
+ */
+#define LIMIT_TIMES		5
+#define LIMIT_LEAST		100
 
-typedef struct TrueNeighbour
+/*
+ * About how long things take, to tell the cheaper of two ways (ns, measured on
+ * 768 to 1,024 dimensions).
+ */
+#define COST_EXPANDED	250.0
+#define COST_ESTIMATE	25.0
+#define COST_RERANKED	170.0
+#define COST_EXACT		7000.0
+
+/* What a way to search has brought, over all queries: without exact distances, and with. */
+typedef struct Outcome
 {
-	uint32		node;
-	float		distance;
-} TrueNeighbour;
+	double		recall[2];
+	double		cost[2];
+} Outcome;
 
-struct VecIdxTruth
+/* All runs for one number of results. */
+typedef struct Series
 {
-	VecIdxMetric metric;
-	int			dimensions;
-	int			count;
-	float	   *rows;
-	ItemPointerData *tids;
-	uint32	   *self;			/* the node of each query, or none */
-	int		   *kept;			/* true neighbours of each */
-	TrueNeighbour *neighbours;	/* TRUTH_KEPT of each: a max-heap, sorted for use */
-};
+	int			runs;			/* slacks tried */
+	double		expanded[SLACKS];	/* nodes, on average */
+	double		limit[SLACKS];	/* nodes, at most */
+	Outcome		outcome[SLACKS][FACTORS];
+} Series;
 
-VecIdxTruth *
-vecidx_truth_create(VecIdxMetric metric, int dimensions, int count)
-{
-	VecIdxTruth *truth = palloc0(sizeof(VecIdxTruth));
-
-	truth->metric = metric;
-	truth->dimensions = dimensions;
-	truth->count = count;
-	truth->rows = palloc_extended((Size) count * dimensions * sizeof(float), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	truth->tids = palloc0(count * sizeof(ItemPointerData));
-	truth->self = palloc(count * sizeof(uint32));
-	memset(truth->self, 0xFF, count * sizeof(uint32));
-	truth->kept = palloc0(count * sizeof(int));
-	truth->neighbours = palloc(count * TRUTH_KEPT * sizeof(TrueNeighbour));
-	return truth;
-}
-
-void
-vecidx_truth_query(VecIdxTruth *truth, int query, const float *row, const ItemPointerData *tid)
-{
-	memcpy(truth->rows + (Size) query * truth->dimensions, row, truth->dimensions * sizeof(float));
-	truth->tids[query] = *tid;
-}
-
-static float
-exact_distance(const VecIdxTruth *truth, const float *a, const float *b)
-{
-	if (truth->metric == VECIDX_L2 || truth->metric == VECIDX_HAMMING)
-		return vecidx_kernels()->l2sq(a, b, truth->dimensions);
-	return -vecidx_kernels()->dot(a, b, truth->dimensions);
-}
-
-/* Offers a neighbour to a query's heap; a node that is there already is left out. */
-static void
-offer_neighbour(TrueNeighbour *heap, int *kept, uint32 node, float distance)
-{
-	int			at;
-
-	if (*kept == TRUTH_KEPT && distance >= heap[0].distance)
-		return;
-	for (int i = 0; i < *kept; i++)
-	{
-		if (heap[i].node == node)
-			return;
-	}
-	if (*kept < TRUTH_KEPT)
-	{
-		at = (*kept)++;
-		while (at > 0 && heap[(at - 1) / 2].distance < distance)
-		{
-			heap[at] = heap[(at - 1) / 2];
-			at = (at - 1) / 2;
-		}
-	}
-	else
-	{
-		at = 0;
-		while (at * 2 + 1 < *kept)
-		{
-			int			child = at * 2 + 1;
-
-			if (child + 1 < *kept && heap[child + 1].distance > heap[child].distance)
-				child++;
-			if (distance >= heap[child].distance)
-				break;
-			heap[at] = heap[child];
-			at = child;
-		}
-	}
-	heap[at].node = node;
-	heap[at].distance = distance;
-}
-
-void
-vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 node)
-{
-	for (int i = 0; i < truth->count; i++)
-	{
-		const float *query = truth->rows + (Size) i * truth->dimensions;
-
-		if (ItemPointerEquals(&truth->tids[i], tid))
-			truth->self[i] = node;
-		offer_neighbour(truth->neighbours + i * TRUTH_KEPT, &truth->kept[i], node, exact_distance(truth, query, row));
-	}
-}
-
-void
-vecidx_truth_renumber(VecIdxTruth *truth, const uint32 *ids)
-{
-	for (int i = 0; i < truth->count; i++)
-	{
-		if (truth->self[i] != VECIDX_NONE)
-			truth->self[i] = ids[truth->self[i]];
-		for (int j = 0; j < truth->kept[i]; j++)
-			truth->neighbours[i * TRUTH_KEPT + j].node = ids[truth->neighbours[i * TRUTH_KEPT + j].node];
-	}
-}
-
-static int
-compare_true(const void *a, const void *b)
-{
-	float		x = ((const TrueNeighbour *) a)->distance;
-	float		y = ((const TrueNeighbour *) b)->distance;
-
-	return (x > y) - (x < y);
-}
-
-/* Sorts each query's neighbours and takes the query itself out. */
-static void
-settle_truth(VecIdxTruth *truth)
-{
-	for (int i = 0; i < truth->count; i++)
-	{
-		TrueNeighbour *neighbours = truth->neighbours + i * TRUTH_KEPT;
-		int			kept = 0;
-
-		for (int j = 0; j < truth->kept[i]; j++)
-		{
-			if (neighbours[j].node != truth->self[i])
-				neighbours[kept++] = neighbours[j];
-		}
-		truth->kept[i] = kept;
-		qsort(neighbours, kept, sizeof(TrueNeighbour), compare_true);
-	}
-}
-
-/* What a measuring run works with. */
 typedef struct Trial
 {
+	/* fixed */
 	const VecIdxTruth *truth;
 	VecIdxHandle *handle;
+	float		norm;			/* largest of a row */
+	void	   *query_memory;
+	void	   *scratch;
+
+	/* changes */
 	VecIdxStore store;
 	VecIdxSearch search;
 	VecIdxRank	rank;
-	void	   *query_memory;
-	void	   *scratch;
-	double		recall[lengthof(beams)][VECIDX_TARGET_KS];
+	int			query;			/* the one under way */
+	uint32		exact;			/* exact distances asked for */
+	Series		series;
 } Trial;
 
-/* Share of a query's "count" true neighbours that are first among those found. */
-static double
-query_recall(Trial *trial, int query, uint32 count)
+/* The true neighbour that a node is, among the first "count", or NULL. */
+static const VecIdxTrueNeighbour *
+find_true(const Trial *trial, uint32 node, uint32 count)
 {
-	const VecIdxTruth *truth = trial->truth;
-	const TrueNeighbour *neighbours = truth->neighbours + query * TRUTH_KEPT;
+	const VecIdxTrueNeighbour *neighbours = trial->truth->neighbours + trial->query * VECIDX_TRUTH_KEPT;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (neighbours[i].node == node)
+			return &neighbours[i];
+	}
+	return NULL;
+}
+
+/* Stands in for reading a row.  Nodes beyond the neighbours kept are not among the nearest. */
+static bool
+exact_distance(void *state, const VecIdxRanked *ranked, float *distance)
+{
+	Trial	   *trial = state;
+	const VecIdxTrueNeighbour *neighbour = find_true(trial, ranked->node, trial->truth->kept[trial->query]);
+
+	trial->exact++;
+	if (neighbour == NULL)
+		return false;
+	*distance = neighbour->distance;
+	return true;
+}
+
+/* Share of the query's "count" true neighbours that are first among those ranked. */
+static double
+measure_recall(const Trial *trial, uint32 count, uint32 found)
+{
+	uint32		wanted = Min(count, (uint32) trial->truth->kept[trial->query]);
 	bool		exact = trial->handle->fixed.rerank == VECIDX_RERANK_NONE;
-	uint32		wanted = Min(count, (uint32) truth->kept[query]);
-	uint32		found = vecidx_rank_best(&trial->rank, count);
-	uint32		looked = 0;
 	uint32		right = 0;
+	float		worst;
 
 	if (wanted == 0)
 		return 1.0;
-	for (uint32 i = 0; i < found && looked < wanted; i++)
+	worst = trial->truth->neighbours[trial->query * VECIDX_TRUTH_KEPT + wanted - 1].distance;
+	for (uint32 i = 0; i < Min(found, wanted); i++)
 	{
 		const VecIdxRanked *ranked = &trial->rank.ready[i];
 
-		looked++;
-		if (exact && ranked->distance <= neighbours[wanted - 1].distance)
-		{
+		if ((exact && ranked->distance.order <= worst) || find_true(trial, ranked->node, wanted) != NULL)
 			right++;
-			continue;
-		}
-		for (uint32 j = 0; j < wanted; j++)
-		{
-			if (neighbours[j].node == ranked->node)
-			{
-				right++;
-				break;
-			}
-		}
 	}
 	return (double) right / wanted;
 }
 
-static void
-run_query(Trial *trial, int query, int beam)
+/* Prepares a query for running; false for an empty graph. */
+static bool
+begin_query(Trial *trial, int query)
 {
 	const VecIdxTruth *truth = trial->truth;
 	const float *row = truth->rows + (Size) query * truth->dimensions;
 
-	CHECK_FOR_INTERRUPTS();
+	trial->query = query;
 	vecidx_store_query(&trial->store, vecidx_query_init(trial->query_memory, trial->handle->quantizer, row, trial->scratch));
-	vecidx_rank_reset(&trial->rank);
 	trial->search.avoided = truth->self[query];
-	if (!vecidx_search_descend(&trial->search, 0))
-		return;
-	vecidx_search_run(&trial->search, 0, beams[beam]);
+	return vecidx_search_descend(&trial->search, 0);
+}
+
+/* Ranks what was met by one share of the bounds. */
+static void
+rank_found(Trial *trial, uint32 count, float factor, double walked, Outcome *outcome)
+{
+	uint64		reranked = trial->store.reranked;
+	uint32		found;
+	double		cost;
+
+	vecidx_rank_reset(&trial->rank);
+	trial->rank.factor = factor;
 	vecidx_rank_take(&trial->rank, &trial->search);
-	for (int k = 0; k < VECIDX_TARGET_KS; k++)
-		trial->recall[beam][k] += query_recall(trial, query, vecidx_calibrate_counts[k]) / truth->count;
+	found = vecidx_rank_best(&trial->rank, count);
+	cost = walked + (trial->store.reranked - reranked) * COST_RERANKED;
+	outcome->recall[0] += measure_recall(trial, count, found) / trial->truth->count;
+	outcome->cost[0] += cost / trial->truth->count;
+
+	trial->exact = 0;
+	vecidx_rank_settle(&trial->rank, found, exact_distance, trial);
+	outcome->recall[1] += measure_recall(trial, count, found) / trial->truth->count;
+	outcome->cost[1] += (cost + trial->exact * COST_EXACT) / trial->truth->count;
 }
 
-/* The narrowest beam that reaches the recall, between the widths tried; the best there is if none does. */
-static uint32
-choose_beam(const Trial *trial, int tried, int k, double target)
+static void
+run_query(Trial *trial, int query, uint32 count, int run)
 {
-	double		aim = target + (1 - target) * SAFETY;
-	double		best = 0;
+	Series	   *series = &trial->series;
+	const VecIdxTruth *truth = trial->truth;
+	const float *row = truth->rows + (Size) query * truth->dimensions;
+	VecIdxStop	stop = vecidx_effort_stop(count, slacks[run], series->limit[run]);
+	uint64		estimates;
+	double		walked;
 
-	for (int i = 0; i < tried; i++)
-		best = Max(best, trial->recall[i][k]);
-	aim = Min(aim, best - 0.0005);
-	for (int i = 0; i < tried; i++)
-	{
-		double		before;
-		double		share;
-
-		if (trial->recall[i][k] < aim)
-			continue;
-		if (i == 0 || trial->recall[i - 1][k] >= trial->recall[i][k])
-			return beams[i];
-		before = trial->recall[i - 1][k];
-		share = (aim - before) / (trial->recall[i][k] - before);
-		return beams[i - 1] + (uint32) ceil(Max(share, 0) * (beams[i] - beams[i - 1]));
-	}
-	return beams[tried - 1];
+	CHECK_FOR_INTERRUPTS();
+	if (!begin_query(trial, query))
+		return;
+	stop.shift = vecidx_effort_shift(truth->metric, trial->norm, sqrtf(-vecidx_truth_distance(VECIDX_IP, row, row, truth->dimensions)));
+	estimates = trial->store.estimates;
+	vecidx_search_run(&trial->search, 0, &stop);
+	walked = trial->search.expanded * COST_EXPANDED + (trial->store.estimates - estimates) * COST_ESTIMATE;
+	series->expanded[run] += (double) trial->search.expanded / truth->count;
+	for (int i = 0; i < FACTORS; i++)
+		rank_found(trial, count, factors[i], walked, &series->outcome[run][i]);
 }
 
-/* Has the last beam reached all there is to reach? */
+static double
+aim_of(double target)
+{
+	return target + Min((1 - target) * SAFETY, SAFETY_MOST);
+}
+
+/* Has the last run found all that there is to find, or met so much that a sweep would be cheaper? */
 static bool
-is_enough(const Trial *trial, int beam)
+is_enough(const Trial *trial, int run)
 {
-	double		highest = vecidx_calibrate_targets[VECIDX_TARGETS - 1];
+	const Series *series = &trial->series;
+	double		aim = aim_of(vecidx_effort_targets[VECIDX_TARGETS - 1]);
 
-	for (int k = 0; k < VECIDX_TARGET_KS; k++)
+	return series->outcome[run][FACTORS - 1].recall[0] >= aim ||
+		series->outcome[run][FACTORS - 2].recall[1] >= aim ||
+		series->expanded[run] * trial->handle->fixed.m > trial->handle->state.nodes;
+}
+
+static void
+run_series(Trial *trial, uint32 count)
+{
+	Series	   *series = &trial->series;
+
+	memset(series, 0, sizeof(Series));
+	while (series->runs < SLACKS)
 	{
-		if (trial->recall[beam][k] < highest + (1 - highest) * SAFETY)
-			return false;
+		double		before = series->runs == 0 ? count : series->expanded[series->runs - 1];
+
+		series->limit[series->runs] = LIMIT_LEAST + before * LIMIT_TIMES;
+		for (int query = 0; query < trial->truth->count; query++)
+			run_query(trial, query, count, series->runs);
+		if (is_enough(trial, series->runs++))
+			break;
 	}
+}
+
+/* A way to reach a target. */
+typedef struct Way
+{
+	VecIdxMetaEffort effort;
+	double		cost;
+} Way;
+
+/* The least slack that reaches the aim with the given factor, between the slacks tried; false if none does. */
+static bool
+find_way(const Series *series, double aim, int factor, int exact, Way *way)
+{
+	int			run = 0;
+	int			before;
+	double		share = 0;
+	double		low;
+	double		high;
+
+	while (run < series->runs && series->outcome[run][factor].recall[exact] < aim)
+		run++;
+	if (run == series->runs)
+		return false;
+	before = Max(run - 1, 0);
+	low = series->outcome[before][factor].recall[exact];
+	high = series->outcome[run][factor].recall[exact];
+	if (high > low)
+		share = (aim - low) / (high - low);
+	way->effort.slack = (float) (slacks[before] + share * (slacks[run] - slacks[before]));
+	way->effort.factor = factors[factor];
+	way->effort.expanded = (float) (series->expanded[before] + share * (series->expanded[run] - series->expanded[before]));
+	way->effort.limit = (uint32) (series->limit[before] + share * (series->limit[run] - series->limit[before]));
+	way->effort.exact = exact;
+	way->cost = series->outcome[before][factor].cost[exact] +
+		share * (series->outcome[run][factor].cost[exact] - series->outcome[before][factor].cost[exact]);
 	return true;
 }
 
-void
-vecidx_calibrate(VecIdxHandle *handle, VecIdxTruth *truth, VecIdxMetaFixed *fixed)
+/* The best that was reached, for targets beyond it. */
+static double
+best_recall(const Series *series)
+{
+	double		best = 0;
+
+	for (int run = 0; run < series->runs; run++)
+	{
+		for (int i = 0; i < FACTORS; i++)
+			best = Max(best, Max(series->outcome[run][i].recall[0], series->outcome[run][i].recall[1]));
+	}
+	return best;
+}
+
+static VecIdxMetaEffort
+choose_effort(const Series *series, double target)
+{
+	double		aim = Min(aim_of(target), best_recall(series) - 0.0005);
+	Way			best = {.cost = -1};
+
+	for (int exact = 0; exact <= 1; exact++)
+	{
+		for (int i = 0; i < FACTORS; i++)
+		{
+			Way			way;
+
+			if (find_way(series, aim, i, exact, &way) && (best.cost < 0 || way.cost < best.cost))
+				best = way;
+		}
+	}
+	Assert(best.cost >= 0);
+	return best.effort;
+}
+
+static Trial *
+create_trial(VecIdxHandle *handle, const VecIdxTruth *truth, float norm)
 {
 	Trial	   *trial = palloc0(sizeof(Trial));
 	VecIdxQuantParams params = vecidx_layout_quant(&handle->fixed);
-	int			tried = 0;
 
-	settle_truth(truth);
 	trial->truth = truth;
 	trial->handle = handle;
+	trial->norm = norm;
 	vecidx_store_init(&trial->store, handle, CurrentMemoryContext);
 	vecidx_search_init(&trial->search, &trial->store.source, CurrentMemoryContext);
 	vecidx_rank_init(&trial->rank, &trial->store, CurrentMemoryContext);
 	trial->query_memory = palloc(vecidx_query_size(&params));
 	trial->scratch = palloc(vecidx_quant_scratch_size(&params));
-	while (tried < (int) lengthof(beams))
-	{
-		for (int query = 0; query < truth->count; query++)
-			run_query(trial, query, tried);
-		if (is_enough(trial, tried++))
-			break;
-	}
-	for (int target = 0; target < VECIDX_TARGETS; target++)
-	{
-		for (int k = 0; k < VECIDX_TARGET_KS; k++)
-			fixed->beam[target][k] = Max(choose_beam(trial, tried, k, vecidx_calibrate_targets[target]),
-										 vecidx_calibrate_counts[k]);
-	}
-	fixed->calibrated = truth->count;
+	return trial;
 }
 
-/* The table's value for a target between its rows. */
-static double
-beam_at(const VecIdxMetaFixed *fixed, double recall, int k)
+void
+vecidx_calibrate(VecIdxHandle *handle, VecIdxTruth *truth, VecIdxTuningSource source, VecIdxMetaTuning *tuning)
 {
-	const double *targets = vecidx_calibrate_targets;
-	int			i = 0;
-	double		share;
+	Trial	   *trial;
 
-	if (recall <= targets[0])
-		return fixed->beam[0][k];
-	while (i < VECIDX_TARGETS - 2 && recall > targets[i + 1])
-		i++;
-	share = (recall - targets[i]) / (targets[i + 1] - targets[i]);
-	return fixed->beam[i][k] + share * ((double) fixed->beam[i + 1][k] - fixed->beam[i][k]);
-}
-
-uint32
-vecidx_calibrate_beam(const VecIdxMetaFixed *fixed, double recall, uint32 count)
-{
-	const uint32 *counts = vecidx_calibrate_counts;
-	uint32		last = counts[VECIDX_TARGET_KS - 1];
-	double		beam;
-	int			k = 0;
-
-	if (fixed->calibrated == 0)
-		return (uint32) Min((2.0 * count + 64) * 0.05 / (1 - Min(recall, 0.999)), VECIDX_MAX_EF_SEARCH) + count;
-	if (count >= last)
-		beam = beam_at(fixed, recall, VECIDX_TARGET_KS - 1) * ((double) count / last);
-	else
+	memset(tuning, 0, sizeof(VecIdxMetaTuning));
+	if (truth->count == 0 || handle->state.nodes == 0)
+		return;
+	vecidx_truth_settle(truth);
+	tuning->source = source;
+	tuning->queries = truth->count;
+	tuning->nodes = handle->state.nodes;
+	tuning->norm = truth->norm;
+	trial = create_trial(handle, truth, truth->norm);
+	for (int column = 0; column < VECIDX_TARGET_KS; column++)
 	{
-		double		low;
-		double		high;
-
-		while (count > counts[k + 1])
-			k++;
-		low = beam_at(fixed, recall, k);
-		high = beam_at(fixed, recall, k + 1);
-		beam = low + (high - low) * (log(count) - log(counts[k])) / (log(counts[k + 1]) - log(counts[k]));
+		run_series(trial, vecidx_effort_counts[column]);
+		for (int row = 0; row < VECIDX_TARGETS; row++)
+			tuning->effort[row][column] = choose_effort(&trial->series, vecidx_effort_targets[row]);
 	}
-	return (uint32) Max(Min(ceil(beam), VECIDX_MAX_EF_SEARCH), Max(count, 1));
 }

@@ -71,6 +71,8 @@ free_entries(VecIdxEntries *entries)
 {
 	pfree(entries->batch);
 	pfree(entries->codes);
+	pfree(entries->bits);
+	pfree(entries->f0);
 	pfree(entries);
 }
 
@@ -86,6 +88,14 @@ copy_codes(VecIdxStore *store, VecIdxEntries *entries)
 		if (!vecidx_slot_read_vector(store->handle, VECIDX_RUN_CODE, entries->batch[i].node, entries->codes + kept * stride))
 			continue;
 		entries->batch[kept++] = entries->batch[i];
+	}
+	for (uint32 i = 0; i < kept; i++)
+	{
+		const VecIdxCodeSlot *slot = (const VecIdxCodeSlot *) (entries->codes + i * stride);
+
+		entries->bits[i] = (const uint8 *) (slot + 1);
+		entries->f0[i] = slot->f0;
+		entries->f1[i] = slot->f1;
 	}
 	entries->count = kept;
 }
@@ -118,6 +128,10 @@ make_entries(VecIdxStore *store)
 	entries->batch = MemoryContextAlloc(handle->context, count * sizeof(VecIdxCandidate));
 	memcpy(entries->batch, batch, count * sizeof(VecIdxCandidate));
 	entries->codes = MemoryContextAllocHuge(handle->context, (Size) count * handle->layout.run[VECIDX_RUN_CODE].size);
+	entries->bits = MemoryContextAlloc(handle->context, count * sizeof(uint8 *));
+	entries->f0 = MemoryContextAlloc(handle->context, 3 * count * sizeof(float));
+	entries->f1 = entries->f0 + count;
+	entries->estimates = entries->f1 + count;
 	copy_codes(store, entries);
 	pfree(batch);
 	return entries;

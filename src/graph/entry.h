@@ -24,7 +24,11 @@ struct VecIdxEntries
 	int			level;
 	uint32		count;
 	VecIdxCandidate *batch;		/* node and upper slot of each */
-	char	   *codes;			/* their code slots, one after the other */
+	char	   *codes;			/* their code slots, one after the other, */
+	const uint8 **bits;			/* and what estimates need of each */
+	float	   *f0;
+	float	   *f1;
+	float	   *estimates;		/* for the query under way */
 };
 
 /* The list, made if need be; NULL for an empty graph. */

@@ -31,10 +31,13 @@ struct VecIdxSource
 	/*
 	 * Writes the neighbours of a candidate on a level that "visited" does not
 	 * hold yet, with estimates, and adds them to it.  batch has room for
-	 * 2 * VECIDX_MAX_M.  Returns their number.
+	 * VECIDX_BATCH_MAX.  Returns their number.
 	 */
 	int			(*expand) (VecIdxSource *source, const VecIdxCandidate *from, int level,
 						   VecIdxVisited *visited, VecIdxCandidate *batch);
+
+	/* Says that the node is likely to be expanded soon: has what that needs on its way. */
+	void		(*prefetch) (VecIdxSource *source, const VecIdxCandidate *candidate, int level);
 
 	/*
 	 * Gives the nodes from which a search starts, with estimates, and on which
@@ -50,7 +53,9 @@ struct VecIdxSource
 	const uint8 *(*vector) (VecIdxSource *source, uint32 node);
 };
 
-#define VECIDX_BATCH_MAX	(2 * VECIDX_MAX_M)
+/* Neighbours of a node at most; a build lets lists grow to half as many again before it prunes them. */
+#define VECIDX_LIST_MAX		(2 * VECIDX_MAX_M)
+#define VECIDX_BATCH_MAX	(VECIDX_LIST_MAX * 3 / 2)
 
 /* A possible neighbour of a node, for pruning. */
 typedef struct VecIdxNeighbour

@@ -49,7 +49,7 @@ link_level(VecIdxSearch *search, VecIdxArrival *arrival, int level)
 	VecIdxNeighbour *neighbours;
 	int			count;
 
-	vecidx_search_run(search, level, arrival->ef);
+	vecidx_search_beam(search, level, arrival->ef);
 	neighbours = palloc(search->found_count * sizeof(VecIdxNeighbour));
 	count = collect_neighbours(search, arrival, neighbours);
 	if (level == 0)

@@ -9,10 +9,20 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "graph/rank.h"
+
+/*
+ * Candidates whose vectors are on their way while one is reranked: few while
+ * all is in memory, as the processor's caches are small; many when pages have
+ * to be read.
+ */
+#define AHEAD_WARM	6
+#define AHEAD_COLD	24
 
 void
 vecidx_rank_init(VecIdxRank *rank, VecIdxStore *store, MemoryContext context)
@@ -20,65 +30,66 @@ vecidx_rank_init(VecIdxRank *rank, VecIdxStore *store, MemoryContext context)
 	memset(rank, 0, sizeof(VecIdxRank));
 	rank->store = store;
 	rank->context = context;
-	rank->pending_room = 1024;
-	rank->pending = MemoryContextAlloc(context, rank->pending_room * sizeof(VecIdxCandidate));
-	rank->ready_room = 256;
+	rank->factor = 1;
+	rank->guess = INFINITY;
+	rank->offered_room = rank->pending_room = 512;
+	rank->offered = MemoryContextAlloc(context, rank->offered_room * sizeof(VecIdxOffered));
+	rank->pending = MemoryContextAlloc(context, rank->pending_room * sizeof(VecIdxPending));
+	rank->ready_room = 128;
 	rank->ready = MemoryContextAlloc(context, rank->ready_room * sizeof(VecIdxRanked));
-	rank->best_room = 256;
+	rank->best_room = 128;
 	rank->best = MemoryContextAlloc(context, rank->best_room * sizeof(float));
 }
 
 void
 vecidx_rank_reset(VecIdxRank *rank)
 {
+	rank->offered_count = 0;
 	rank->pending_count = 0;
 	rank->ready_count = 0;
 	rank->taken = 0;
+	rank->guess = INFINITY;
 }
 
-static inline float
-lower_bound(const VecIdxCandidate *candidate)
-{
-	return candidate->estimate - candidate->bound;
-}
+/* Pending: a binary min-heap. */
 
-void
-vecidx_rank_offer(VecIdxRank *rank, const VecIdxCandidate *candidate)
+static void
+push_pending(VecIdxRank *rank, VecIdxPending pushed)
 {
-	VecIdxCandidate offered = *candidate;
-	float		bound = lower_bound(&offered);
+	VecIdxPending *heap;
 	uint32		at;
 
 	if (rank->pending_count == rank->pending_room)
 	{
 		rank->pending_room *= 2;
-		rank->pending = repalloc_huge(rank->pending, (Size) rank->pending_room * sizeof(VecIdxCandidate));
+		rank->pending = repalloc_huge(rank->pending, (Size) rank->pending_room * sizeof(VecIdxPending));
 	}
+	heap = rank->pending;
 	at = rank->pending_count++;
-	while (at > 0 && bound < lower_bound(&rank->pending[(at - 1) / 2]))
+	while (at > 0 && pushed.lower < heap[(at - 1) / 2].lower)
 	{
-		rank->pending[at] = rank->pending[(at - 1) / 2];
+		heap[at] = heap[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
-	rank->pending[at] = offered;
+	heap[at] = pushed;
 }
 
-static VecIdxCandidate
+static VecIdxPending
 pop_pending(VecIdxRank *rank)
 {
-	VecIdxCandidate *heap = rank->pending;
-	VecIdxCandidate top = heap[0];
-	VecIdxCandidate moved = heap[--rank->pending_count];
-	uint32		count = rank->pending_count;
+	VecIdxPending *heap = rank->pending;
+	VecIdxPending top = heap[0];
+	uint32		count = --rank->pending_count;
+	VecIdxPending moved = heap[count];
 	uint32		at = 0;
 
 	while (at * 2 + 1 < count)
 	{
 		uint32		child = at * 2 + 1;
 
-		if (child + 1 < count && lower_bound(&heap[child + 1]) < lower_bound(&heap[child]))
+		if (child + 1 < count && heap[child + 1].lower < heap[child].lower)
 			child++;
-		if (lower_bound(&moved) <= lower_bound(&heap[child]))
+		if (moved.lower <= heap[child].lower)
 			break;
 		heap[at] = heap[child];
 		at = child;
@@ -89,15 +100,75 @@ pop_pending(VecIdxRank *rank)
 }
 
 void
+vecidx_rank_offer(VecIdxRank *rank, uint32 node, float estimate, float bound)
+{
+	VecIdxPending pushed = {estimate - rank->factor * bound, rank->offered_count};
+
+	if (rank->offered_count == rank->offered_room)
+	{
+		rank->offered_room *= 2;
+		rank->offered = repalloc_huge(rank->offered, (Size) rank->offered_room * sizeof(VecIdxOffered));
+	}
+	rank->offered[rank->offered_count].node = node;
+	rank->offered[rank->offered_count].estimate = estimate;
+	rank->offered_count++;
+	push_pending(rank, pushed);
+}
+
+void
 vecidx_rank_take(VecIdxRank *rank, const VecIdxSearch *search)
 {
 	for (; rank->taken < search->found_count; rank->taken++)
-		vecidx_rank_offer(rank, &search->found[rank->taken]);
+	{
+		const VecIdxCandidate *found = &search->found[rank->taken];
+
+		vecidx_rank_offer(rank, found->node, found->estimate, found->bound);
+	}
+	rank->guess = vecidx_nearest_full(&search->beam) ? search->beam.heap[0] : INFINITY;
+}
+
+/* Candidates taken from the heap, in its order, whose vectors are on their way. */
+typedef struct Pipeline
+{
+	VecIdxPending slot[AHEAD_COLD];
+	uint32		head;
+	uint32		count;
+} Pipeline;
+
+static inline uint32
+pipeline_node(const VecIdxRank *rank, const Pipeline *pipeline, uint32 place)
+{
+	return rank->offered[pipeline->slot[(pipeline->head + place) % AHEAD_COLD].index].node;
+}
+
+/* Takes candidates that will likely be reranked, and at least one if there is any. */
+static void
+fill_pipeline(VecIdxRank *rank, Pipeline *pipeline)
+{
+	uint32		ahead = rank->store->cold ? AHEAD_COLD : AHEAD_WARM;
+
+	while (pipeline->count < ahead && rank->pending_count > 0 &&
+		   (pipeline->count == 0 || rank->pending[0].lower <= rank->guess))
+	{
+		VecIdxPending taken = pop_pending(rank);
+
+		vecidx_store_prefetch(rank->store, rank->offered[taken.index].node);
+		pipeline->slot[(pipeline->head + pipeline->count++) % AHEAD_COLD] = taken;
+		if (pipeline->count > AHEAD_WARM / 2)
+			vecidx_store_settle(rank->store, pipeline_node(rank, pipeline, pipeline->count - 1 - AHEAD_WARM / 2));
+	}
+}
+
+static void
+empty_pipeline(VecIdxRank *rank, Pipeline *pipeline)
+{
+	for (uint32 i = 0; i < pipeline->count; i++)
+		push_pending(rank, pipeline->slot[(pipeline->head + i) % AHEAD_COLD]);
 }
 
 /* Reads the distance of a node; false if it is gone. */
 static bool
-append_ready(VecIdxRank *rank, const VecIdxCandidate *candidate)
+append_ready(VecIdxRank *rank, const VecIdxOffered *offered)
 {
 	VecIdxRanked *ranked;
 
@@ -107,8 +178,14 @@ append_ready(VecIdxRank *rank, const VecIdxCandidate *candidate)
 		rank->ready = repalloc_huge(rank->ready, (Size) rank->ready_room * sizeof(VecIdxRanked));
 	}
 	ranked = &rank->ready[rank->ready_count];
-	ranked->node = candidate->node;
-	if (!vecidx_store_distance(rank->store, candidate, &ranked->distance, &ranked->version))
+	ranked->node = offered->node;
+	if (rank->store->handle->layout.run[VECIDX_RUN_RERANK].span == 0)
+	{
+		ranked->distance.order = offered->estimate;
+		ranked->distance.bound = 0;
+		ranked->distance.version = VECIDX_NONE;
+	}
+	else if (!vecidx_store_distance(rank->store, offered->node, &ranked->distance))
 		return false;
 	rank->ready_count++;
 	return true;
@@ -120,13 +197,32 @@ compare_ranked(const void *a, const void *b)
 	const VecIdxRanked *x = a;
 	const VecIdxRanked *y = b;
 
-	if (x->distance != y->distance)
-		return x->distance < y->distance ? -1 : 1;
+	if (x->distance.order != y->distance.order)
+		return x->distance.order < y->distance.order ? -1 : 1;
 	return (x->node > y->node) - (x->node < y->node);
 }
 
-uint32
-vecidx_rank_best(VecIdxRank *rank, uint32 count)
+/* Moves the nearest, up to distance "worst", to the front of ready[] and sorts them. */
+static void
+sort_ready(VecIdxRank *rank, float worst)
+{
+	uint32		near = 0;
+
+	for (uint32 i = 0; i < rank->ready_count; i++)
+	{
+		VecIdxRanked ranked = rank->ready[i];
+
+		if (ranked.distance.order > worst)
+			continue;
+		rank->ready[i] = rank->ready[near];
+		rank->ready[near++] = ranked;
+	}
+	qsort(rank->ready, near, sizeof(VecIdxRanked), compare_ranked);
+}
+
+/* An empty heap for the count nearest distances. */
+static VecIdxNearest
+begin_best(VecIdxRank *rank, uint32 count)
 {
 	VecIdxNearest best;
 
@@ -138,21 +234,71 @@ vecidx_rank_best(VecIdxRank *rank, uint32 count)
 	best.heap = rank->best;
 	best.room = count;
 	best.count = 0;
-	for (uint32 i = 0; i < rank->ready_count; i++)
-		vecidx_nearest_offer(&best, rank->ready[i].distance);
-	while (rank->pending_count > 0 &&
-		   (!vecidx_nearest_full(&best) || lower_bound(&rank->pending[0]) <= best.heap[0]))
-	{
-		VecIdxCandidate candidate = pop_pending(rank);
+	return best;
+}
 
+uint32
+vecidx_rank_best(VecIdxRank *rank, uint32 count)
+{
+	VecIdxNearest best = begin_best(rank, count);
+	Pipeline	pipeline = {.head = 0};
+
+	for (uint32 i = 0; i < rank->ready_count; i++)
+		vecidx_nearest_offer(&best, rank->ready[i].distance.order);
+	for (;;)
+	{
+		VecIdxPending next;
+
+		fill_pipeline(rank, &pipeline);
+		next = pipeline.slot[pipeline.head];
+		if (pipeline.count == 0 || (vecidx_nearest_full(&best) && next.lower > best.heap[0]))
+			break;
 		CHECK_FOR_INTERRUPTS();
-		if (rank->pending_count > 0)
-			vecidx_store_prefetch(rank->store, rank->pending[0].node);
-		if (append_ready(rank, &candidate))
-			vecidx_nearest_offer(&best, rank->ready[rank->ready_count - 1].distance);
+		pipeline.head = (pipeline.head + 1) % AHEAD_COLD;
+		pipeline.count--;
+		if (append_ready(rank, &rank->offered[next.index]))
+			vecidx_nearest_offer(&best, rank->ready[rank->ready_count - 1].distance.order);
 	}
-	qsort(rank->ready, rank->ready_count, sizeof(VecIdxRanked), compare_ranked);
+	empty_pipeline(rank, &pipeline);
+	sort_ready(rank, vecidx_nearest_full(&best) ? best.heap[0] : INFINITY);
 	return Min(count, rank->ready_count);
+}
+
+/* Half way between the count-th nearest distance and the next; false if there are not so many. */
+static bool
+find_boundary(const VecIdxRank *rank, uint32 count, float *boundary)
+{
+	float		next = INFINITY;
+
+	if (rank->ready_count <= count)
+		return false;
+	for (uint32 i = count; i < rank->ready_count; i++)
+		next = Min(next, rank->ready[i].distance.order);
+	*boundary = 0.5f * (rank->ready[count - 1].distance.order + next);
+	return true;
+}
+
+void
+vecidx_rank_settle(VecIdxRank *rank, uint32 count, VecIdxExactDistance exact, void *state)
+{
+	VecIdxNearest best = begin_best(rank, count);
+	float		boundary;
+
+	if (count == 0 || !find_boundary(rank, count, &boundary))
+		return;
+	for (uint32 i = 0; i < rank->ready_count; i++)
+	{
+		VecIdxRanked *ranked = &rank->ready[i];
+
+		if (fabsf(ranked->distance.order - boundary) < ranked->distance.bound)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (exact(state, ranked, &ranked->distance.order))
+				ranked->distance.bound = 0;
+		}
+		vecidx_nearest_offer(&best, ranked->distance.order);
+	}
+	sort_ready(rank, best.heap[0]);
 }
 
 void

@@ -1,7 +1,8 @@
 /*
  * rank.h
- *	  The order of results: nodes met by a search, best first by the distance
- *	  of their rerank vectors, reading no more of these than can matter.
+ *	  The order of results: nodes met by a search, best first, by distances
+ *	  that are as good as need be: from rerank vectors where codes leave a
+ *	  doubt, from rows where these do.
  */
 #ifndef VECIDX_RANK_H
 #define VECIDX_RANK_H
@@ -9,12 +10,24 @@
 #include "graph/search.h"
 #include "graph/store.h"
 
+/* A node whose distance is not known. */
+typedef struct VecIdxOffered
+{
+	uint32		node;
+	float		estimate;
+} VecIdxOffered;
+
+typedef struct VecIdxPending
+{
+	float		lower;			/* no nearer than that, as far as bounds are believed */
+	uint32		index;			/* into offered[] */
+} VecIdxPending;
+
 /* A node whose distance is known and that has not been given out. */
 typedef struct VecIdxRanked
 {
 	uint32		node;
-	uint32		version;		/* of its slot when the distance was read */
-	float		distance;
+	VecIdxDistance distance;
 } VecIdxRanked;
 
 typedef struct VecIdxRank
@@ -23,8 +36,14 @@ typedef struct VecIdxRank
 	VecIdxStore *store;
 	MemoryContext context;
 
-	/* nodes met whose distance is not known: a min-heap by lower bound */
-	VecIdxCandidate *pending;
+	float		factor;			/* share of an estimate's bound that is believed; may change between calls */
+	float		guess;			/* nodes nearer than that will likely be asked for */
+
+	/* nodes met whose distance is not known, and a min-heap of them */
+	VecIdxOffered *offered;
+	uint32		offered_count;
+	uint32		offered_room;
+	VecIdxPending *pending;
 	uint32		pending_count;
 	uint32		pending_room;
 
@@ -37,14 +56,22 @@ typedef struct VecIdxRank
 	uint32		taken;			/* nodes of the search that were taken over */
 } VecIdxRank;
 
+/*
+ * The exact distance of a node, from a row.  Returns false if no row of it can
+ * be seen.
+ */
+typedef bool (*VecIdxExactDistance) (void *state, const VecIdxRanked *ranked, float *distance);
+
 extern void vecidx_rank_init(VecIdxRank *rank, VecIdxStore *store, MemoryContext context);
+
+/* Forgets all nodes. */
 extern void vecidx_rank_reset(VecIdxRank *rank);
 
 /* Takes over the nodes that a search has met since the last time. */
 extern void vecidx_rank_take(VecIdxRank *rank, const VecIdxSearch *search);
 
 /* Offers one node. */
-extern void vecidx_rank_offer(VecIdxRank *rank, const VecIdxCandidate *candidate);
+extern void vecidx_rank_offer(VecIdxRank *rank, uint32 node, float estimate, float bound);
 
 /*
  * Reads distances until the "count" nearest of all nodes offered and not given
@@ -52,6 +79,12 @@ extern void vecidx_rank_offer(VecIdxRank *rank, const VecIdxCandidate *candidate
  * ready[], sorted; returns how many there are, at most count.
  */
 extern uint32 vecidx_rank_best(VecIdxRank *rank, uint32 count);
+
+/*
+ * Has the exact distances of those computed of whom rerank vectors cannot tell
+ * whether they are among the count nearest, and sorts again.
+ */
+extern void vecidx_rank_settle(VecIdxRank *rank, uint32 count, VecIdxExactDistance exact, void *state);
 
 /* Gives out the first "count" of ready[]: removes them. */
 extern void vecidx_rank_drop(VecIdxRank *rank, uint32 count);

@@ -2,10 +2,12 @@
  * search.c
  *	  Beam search over a source.
  *
- * Every node met stays in found[], also those too far for the beam, so that
+ * Every node met stays in found[], also those too far to be expanded, so that
  * a search can be resumed with a wider beam and nothing is estimated twice.
  */
 #include "postgres.h"
+
+#include <math.h>
 
 #include "miscadmin.h"
 
@@ -22,7 +24,7 @@ vecidx_search_init(VecIdxSearch *search, VecIdxSource *source, MemoryContext con
 	search->found = MemoryContextAlloc(context, search->found_room * sizeof(VecIdxCandidate));
 	search->queued = MemoryContextAlloc(context, search->found_room * sizeof(bool));
 	search->frontier_room = 512;
-	search->frontier = MemoryContextAlloc(context, search->frontier_room * sizeof(uint32));
+	search->frontier = MemoryContextAlloc(context, search->frontier_room * sizeof(VecIdxFrontier));
 	vecidx_visited_init(&search->visited, context, 1024);
 }
 
@@ -34,82 +36,103 @@ vecidx_search_reset(VecIdxSearch *search)
 		vecidx_visited_add(&search->visited, search->avoided);
 	search->found_count = 0;
 	search->frontier_count = 0;
+	search->expanded = 0;
 	search->beam.count = 0;
 	search->beam.room = 0;
+	search->stop.width = 0;
+	search->threshold = INFINITY;
 }
 
-/* Frontier: a binary min-heap of indexes into found[]. */
-
-static inline float
-frontier_estimate(const VecIdxSearch *search, uint32 position)
-{
-	return search->found[search->frontier[position]].estimate;
-}
+/* Frontier: a binary min-heap. */
 
 static void
 frontier_push(VecIdxSearch *search, uint32 index)
 {
-	float		estimate = search->found[index].estimate;
+	VecIdxFrontier pushed = {search->found[index].estimate, index};
+	VecIdxFrontier *heap;
 	uint32		at;
 
 	if (search->frontier_count == search->frontier_room)
 	{
 		search->frontier_room *= 2;
-		search->frontier = repalloc_huge(search->frontier, (Size) search->frontier_room * sizeof(uint32));
+		search->frontier = repalloc_huge(search->frontier, (Size) search->frontier_room * sizeof(VecIdxFrontier));
 	}
 	search->queued[index] = true;
+	heap = search->frontier;
 	at = search->frontier_count++;
-	while (at > 0 && estimate < frontier_estimate(search, (at - 1) / 2))
+	while (at > 0 && pushed.estimate < heap[(at - 1) / 2].estimate)
 	{
-		search->frontier[at] = search->frontier[(at - 1) / 2];
+		heap[at] = heap[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
-	search->frontier[at] = index;
+	heap[at] = pushed;
 }
 
 static uint32
 frontier_pop(VecIdxSearch *search)
 {
-	uint32		top = search->frontier[0];
-	uint32		moved = search->frontier[--search->frontier_count];
-	uint32		count = search->frontier_count;
-	float		estimate = search->found[moved].estimate;
+	VecIdxFrontier *heap = search->frontier;
+	uint32		top = heap[0].index;
+	uint32		count = --search->frontier_count;
+	VecIdxFrontier moved = heap[count];
 	uint32		at = 0;
 
 	while (at * 2 + 1 < count)
 	{
 		uint32		child = at * 2 + 1;
 
-		if (child + 1 < count && frontier_estimate(search, child + 1) < frontier_estimate(search, child))
+		if (child + 1 < count && heap[child + 1].estimate < heap[child].estimate)
 			child++;
-		if (estimate <= frontier_estimate(search, child))
+		if (moved.estimate <= heap[child].estimate)
 			break;
-		search->frontier[at] = search->frontier[child];
+		heap[at] = heap[child];
 		at = child;
 	}
 	if (count > 0)
-		search->frontier[at] = moved;
+		heap[at] = moved;
 	return top;
 }
 
-/* Makes the beam ef wide: offers it all nodes met again, and queues those that were too far before. */
-static void
-widen_beam(VecIdxSearch *search, uint32 ef)
+/* The distance beyond which nodes are not worth expanding, by the width-th best so far. */
+static inline float
+stretch_distance(const VecIdxSearch *search)
 {
-	if (ef > search->beam_room)
+	float		worst = search->beam.heap[0];
+	float		reach = worst + search->stop.shift;
+
+	return reach > 0 ? worst + (search->stop.stretch - 1) * reach : worst;
+}
+
+/* Offers a node met to the beam; queues it if it is worth expanding. */
+static inline void
+offer_found(VecIdxSearch *search, uint32 index)
+{
+	float		estimate = search->found[index].estimate;
+	bool		kept = vecidx_nearest_offer(&search->beam, estimate);
+
+	if (kept && vecidx_nearest_full(&search->beam))
+		search->threshold = stretch_distance(search);
+	if ((kept || estimate < search->threshold) && !search->queued[index])
+		frontier_push(search, index);
+}
+
+/* Puts another rule in force: offers it all nodes met again. */
+static void
+change_stop(VecIdxSearch *search, const VecIdxStop *stop)
+{
+	if (stop->width > search->beam_room)
 	{
 		if (search->beam.heap != NULL)
 			pfree(search->beam.heap);
-		search->beam.heap = MemoryContextAllocHuge(search->context, (Size) ef * sizeof(float));
-		search->beam_room = ef;
+		search->beam.heap = MemoryContextAllocHuge(search->context, (Size) stop->width * sizeof(float));
+		search->beam_room = stop->width;
 	}
+	search->stop = *stop;
 	search->beam.count = 0;
-	search->beam.room = ef;
+	search->beam.room = stop->width;
+	search->threshold = INFINITY;
 	for (uint32 i = 0; i < search->found_count; i++)
-	{
-		if (vecidx_nearest_offer(&search->beam, search->found[i].estimate) && !search->queued[i])
-			frontier_push(search, i);
-	}
+		offer_found(search, i);
 }
 
 static void
@@ -125,8 +148,8 @@ add_found(VecIdxSearch *search, const VecIdxCandidate *candidate)
 	}
 	search->found[search->found_count++] = *candidate;
 	search->queued[index] = false;
-	if (search->beam.room > 0 && vecidx_nearest_offer(&search->beam, candidate->estimate))
-		frontier_push(search, index);
+	if (search->beam.room > 0)
+		offer_found(search, index);
 }
 
 void
@@ -136,27 +159,57 @@ vecidx_search_seed(VecIdxSearch *search, const VecIdxCandidate *candidate)
 		add_found(search, candidate);
 }
 
+/*
+ * Adds a node's neighbours.  If one of them is the next to be expanded, what
+ * is needed for that is on its way while the others are added.
+ */
+static void
+add_batch(VecIdxSearch *search, int level, const VecIdxCandidate *batch, int count)
+{
+	int			nearest = 0;
+
+	for (int i = 1; i < count; i++)
+	{
+		if (batch[i].estimate < batch[nearest].estimate)
+			nearest = i;
+	}
+	if (count > 0 && (search->frontier_count == 0 || batch[nearest].estimate < search->frontier[0].estimate))
+		search->source->prefetch(search->source, &batch[nearest], level);
+	for (int i = 0; i < count; i++)
+		add_found(search, &batch[i]);
+}
+
 bool
-vecidx_search_run(VecIdxSearch *search, int level, uint32 ef)
+vecidx_search_run(VecIdxSearch *search, int level, const VecIdxStop *stop)
 {
 	VecIdxCandidate batch[VECIDX_BATCH_MAX];
 
-	if (ef > search->beam.room)
-		widen_beam(search, ef);
+	if (memcmp(stop, &search->stop, sizeof(VecIdxStop)) != 0)
+		change_stop(search, stop);
 	while (search->frontier_count > 0)
 	{
 		VecIdxCandidate from;
 		int			count;
 
-		if (vecidx_nearest_full(&search->beam) && frontier_estimate(search, 0) > search->beam.heap[0])
+		if (search->frontier[0].estimate > search->threshold || search->expanded >= stop->limit)
 			return true;
 		CHECK_FOR_INTERRUPTS();
 		from = search->found[frontier_pop(search)];
+		if (search->frontier_count > 0)
+			search->source->prefetch(search->source, &search->found[search->frontier[0].index], level);
+		search->expanded++;
 		count = search->source->expand(search->source, &from, level, &search->visited, batch);
-		for (int i = 0; i < count; i++)
-			add_found(search, &batch[i]);
+		add_batch(search, level, batch, count);
 	}
-	return false;
+	return vecidx_nearest_full(&search->beam);
+}
+
+bool
+vecidx_search_beam(VecIdxSearch *search, int level, uint32 ef)
+{
+	VecIdxStop	stop = {ef, 1, 0, PG_UINT32_MAX};
+
+	return vecidx_search_run(search, level, &stop);
 }
 
 const VecIdxCandidate *
@@ -225,7 +278,7 @@ vecidx_search_descend(VecIdxSearch *search, int level)
 	{
 		vecidx_search_reset(search);
 		vecidx_search_seed(search, &nearest);
-		vecidx_search_run(search, at, 1);
+		vecidx_search_beam(search, at, 1);
 		nearest = *vecidx_search_nearest(search);
 		nearest.upper = at > 1 ? nearest.upper - 1 : VECIDX_NONE;
 		at--;

@@ -1,12 +1,37 @@
 /*
  * search.h
- *	  Beam search over a source (Malkov & Yashunin, algorithm 2), resumable.
+ *	  Beam search over a source (Malkov & Yashunin, algorithm 2), resumable,
+ *	  that stops by distance.
  */
 #ifndef VECIDX_SEARCH_H
 #define VECIDX_SEARCH_H
 
 #include "graph/graph.h"
 #include "graph/nearest.h"
+
+/*
+ * When a search is done: when the nearest unexpanded node is farther than the
+ * width-th nearest met, its distance stretched by a factor (Al-Jazzazi et al.,
+ * arXiv 2505.15636).  A stretch of 1 gives the plain beam of HNSW.
+ *
+ * The rule speaks of squared Euclidean distances.  shift is what makes them
+ * (or a multiple of them) of order distances: 0 for L2, 1 for cosine, whose
+ * order distance -<o, q> is half the squared distance of unit vectors less 1;
+ * vecidx_stop_shift() knows.
+ */
+typedef struct VecIdxStop
+{
+	uint32		width;
+	float		stretch;		/* of squared distances, >= 1 */
+	float		shift;
+	uint32		limit;			/* nodes to expand at most */
+} VecIdxStop;
+
+typedef struct VecIdxFrontier
+{
+	float		estimate;
+	uint32		index;			/* into found[] */
+} VecIdxFrontier;
 
 typedef struct VecIdxSearch
 {
@@ -21,11 +46,16 @@ typedef struct VecIdxSearch
 	bool	   *queued;			/* for each: is or was it in the frontier? */
 	uint32		found_count;
 	uint32		found_room;
-	uint32	   *frontier;		/* min-heap by estimate of indexes into found[] */
+	VecIdxFrontier *frontier;	/* min-heap by estimate */
 	uint32		frontier_count;
 	uint32		frontier_room;
-	VecIdxNearest beam;			/* the best estimates; its room is ef, 0 before the first run */
+	uint32		expanded;		/* nodes expanded */
+
+	/* the rule in force; its width is 0 before the first run */
+	VecIdxStop	stop;
+	VecIdxNearest beam;			/* the best estimates; its room is the width */
 	uint32		beam_room;		/* allocated */
+	float		threshold;		/* nodes beyond it are not expanded */
 } VecIdxSearch;
 
 /* context holds all that the search allocates. */
@@ -44,11 +74,14 @@ extern bool vecidx_search_descend(VecIdxSearch *search, int level);
 extern void vecidx_search_seed(VecIdxSearch *search, const VecIdxCandidate *candidate);
 
 /*
- * Searches on until no unexpanded node can improve the ef best.  May be called
- * again with a larger ef to go on.  Returns false once the frontier is empty:
- * all that can be reached has been met.
+ * Searches on until the rule says stop.  May be called again with another rule
+ * to go on.  Returns false when fewer nodes than the rule's width can be
+ * reached, all of which have been met.
  */
-extern bool vecidx_search_run(VecIdxSearch *search, int level, uint32 ef);
+extern bool vecidx_search_run(VecIdxSearch *search, int level, const VecIdxStop *stop);
+
+/* The same with a beam of ef and no stretch. */
+extern bool vecidx_search_beam(VecIdxSearch *search, int level, uint32 ef);
 
 /* The nearest node met, or NULL. */
 extern const VecIdxCandidate *vecidx_search_nearest(const VecIdxSearch *search);

@@ -3,8 +3,8 @@
  *	  The graph in the index's pages.
  *
  * A search walks on peeks (page/peek.h).  What it returns is decided by
- * vecidx_store_distance and by the adjacency slot that gives the TIDs, which
- * are read under pin and lock.
+ * rerank slots, whose checksum is verified on a copy, and by the adjacency
+ * slot that gives the TIDs, which is read under pin and lock.
  */
 #include "postgres.h"
 
@@ -33,23 +33,6 @@ set_estimate(VecIdxStore *store, const VecIdxCodeSlot *slot, VecIdxCandidate *ca
 	candidate->bound = vecidx_query_bound(store->query, vecidx_error_unpack(slot->error));
 }
 
-/* Estimates from a page in shared buffers without a pin; false: do it the other way. */
-static inline bool
-estimate_peek(VecIdxStore *store, const VecIdxPeek *peek, uint32 offset, uint32 node, VecIdxCandidate *candidate)
-{
-	const VecIdxCodeSlot *slot;
-
-	if (!vecidx_peek_valid(store->handle, peek))
-		return false;
-	slot = (const VecIdxCodeSlot *) (peek->page + offset);
-	if (slot->node != node)
-		return false;
-	set_estimate(store, slot, candidate);
-	if (!vecidx_peek_valid(store->handle, peek))
-		return false;
-	return true;
-}
-
 bool
 vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate)
 {
@@ -60,7 +43,7 @@ vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidat
 	return true;
 }
 
-/* Ids of unvisited neighbours, with their places resolved and on their way into the cache. */
+/* Unvisited neighbours with their places resolved and on their way into the cache. */
 typedef struct Gather
 {
 	int			count;
@@ -81,22 +64,83 @@ gather_node(VecIdxStore *store, Gather *gather, uint32 node)
 		return;
 	}
 	gather->peek[i] = vecidx_peek(handle, block);
-	if (gather->peek[i].page != NULL)
+	if (likely(gather->peek[i].page != NULL))
 		vecidx_peek_prefetch(&gather->peek[i], gather->offset[i], Min(handle->layout.run[VECIDX_RUN_CODE].size, 512));
+	else
+		vecidx_handle_announce(handle, block);
 }
 
-/* Estimates all that was gathered; nodes whose slots turn out to be free are left out. */
+/* What a batch of estimates is made from: codes in shared buffers, looked at without a pin. */
+typedef struct Codes
+{
+	int			count;
+	int			place[VECIDX_BATCH_MAX];	/* in the batch */
+	const uint8 *bits[VECIDX_BATCH_MAX];
+	float		f0[VECIDX_BATCH_MAX];
+	float		f1[VECIDX_BATCH_MAX];
+	uint16		error[VECIDX_BATCH_MAX];
+} Codes;
+
+/* Adds those gathered that are where they were last seen; has the others read ahead. */
+static void
+collect_codes(VecIdxStore *store, Gather *gather, const VecIdxCandidate *batch, Codes *codes)
+{
+	codes->count = 0;
+	for (int i = 0; i < gather->count; i++)
+	{
+		VecIdxPeek *peek = &gather->peek[i];
+		const VecIdxCodeSlot *slot = (const VecIdxCodeSlot *) (peek->page + gather->offset[i]);
+		int			n = codes->count;
+
+		if (peek->page == NULL)
+			continue;
+		if (unlikely(!vecidx_peek_valid(store->handle, peek) || slot->node != batch[i].node))
+		{
+			vecidx_handle_forget(store->handle, peek->block);
+			vecidx_handle_announce(store->handle, peek->block);
+			peek->page = NULL;
+			continue;
+		}
+		codes->place[n] = i;
+		codes->bits[n] = (const uint8 *) (slot + 1);
+		codes->f0[n] = slot->f0;
+		codes->f1[n] = slot->f1;
+		codes->error[n] = slot->error;
+		codes->count++;
+	}
+}
+
+/*
+ * Estimates all that was gathered; nodes whose slots turn out to be free are
+ * left out.  What was looked at without a pin counts only if the page is
+ * still where it was when all is done.
+ */
 static int
 estimate_gathered(VecIdxStore *store, Gather *gather, VecIdxCandidate *batch)
 {
+	Codes		codes;
+	float		estimates[VECIDX_BATCH_MAX];
 	int			kept = 0;
 
+	collect_codes(store, gather, batch, &codes);
+	if (codes.count > 0)
+		vecidx_query_estimates(store->query, codes.bits, codes.f0, codes.f1, codes.count, estimates);
+	for (int i = 0; i < codes.count; i++)
+	{
+		VecIdxCandidate *candidate = &batch[codes.place[i]];
+		VecIdxPeek *peek = &gather->peek[codes.place[i]];
+
+		candidate->estimate = estimates[i];
+		candidate->bound = vecidx_query_bound(store->query, vecidx_error_unpack(codes.error[i]));
+		if (unlikely(!vecidx_peek_valid(store->handle, peek)))
+			peek->page = NULL;
+	}
+	store->estimates += gather->count;
 	for (int i = 0; i < gather->count; i++)
 	{
 		VecIdxCandidate candidate = batch[i];
 
-		if (estimate_peek(store, &gather->peek[i], gather->offset[i], candidate.node, &candidate) ||
-			vecidx_store_estimate(store, candidate.node, &candidate))
+		if (gather->peek[i].page != NULL || vecidx_store_estimate(store, candidate.node, &candidate))
 			batch[kept++] = candidate;
 	}
 	return kept;
@@ -160,12 +204,26 @@ store_expand(VecIdxSource *source, const VecIdxCandidate *from, int level,
 	return expand_upper(store, from, level, visited, batch);
 }
 
+static void
+store_prefetch(VecIdxSource *source, const VecIdxCandidate *candidate, int level)
+{
+	VecIdxHandle *handle = ((VecIdxStore *) source)->handle;
+	VecIdxRunKind run = level == 0 ? VECIDX_RUN_ADJACENCY : VECIDX_RUN_UPPER;
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(handle, run, level == 0 ? candidate->node : candidate->upper, &offset);
+	VecIdxPeek	peek = vecidx_peek(handle, block);
+
+	if (likely(peek.page != NULL))
+		vecidx_peek_prefetch(&peek, offset, handle->layout.run[run].size);
+	else
+		vecidx_handle_announce(handle, block);
+}
+
 static int
 store_enter(VecIdxSource *source, int floor, int *level, VecIdxCandidate **batch)
 {
 	VecIdxStore *store = (VecIdxStore *) source;
 	VecIdxEntries *entries = vecidx_entries_get(store);
-	Size		stride = store->handle->layout.run[VECIDX_RUN_CODE].size;
 
 	if (entries == NULL)
 		return 0;
@@ -180,8 +238,10 @@ store_enter(VecIdxSource *source, int floor, int *level, VecIdxCandidate **batch
 		*batch = &store->entrance;
 		return 1;
 	}
+	vecidx_query_estimates(store->query, entries->bits, entries->f0, entries->f1, entries->count, entries->estimates);
 	for (uint32 i = 0; i < entries->count; i++)
-		set_estimate(store, (VecIdxCodeSlot *) (entries->codes + i * stride), &entries->batch[i]);
+		entries->batch[i].estimate = entries->estimates[i];
+	store->estimates += entries->count;
 	*level = entries->level;
 	*batch = entries->batch;
 	return entries->count;
@@ -217,26 +277,61 @@ vecidx_store_prefetch(VecIdxStore *store, uint32 node)
 	if (run->span != 1)
 		return;
 	peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_RERANK, node, &offset));
-	if (peek.page == NULL)
+	if (likely(peek.page != NULL))
+		vecidx_peek_prefetch(&peek, offset, run->size);
+	else
+		store->cold |= vecidx_handle_announce(handle, peek.block);
+}
+
+void
+vecidx_store_settle(VecIdxStore *store, uint32 node)
+{
+	VecIdxHandle *handle = store->handle;
+	uint32		offset;
+	VecIdxPeek	peek;
+
+	if (handle->layout.run[VECIDX_RUN_RERANK].span != 1)
 		return;
-	__builtin_prefetch(peek.page);
-	__builtin_prefetch(peek.page + BLCKSZ - sizeof(VecIdxPageTail));
-	vecidx_peek_prefetch(&peek, offset, run->size);
+	peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_RERANK, node, &offset));
+	if (peek.page == NULL || vecidx_peek_valid(handle, &peek))
+		return;
+	vecidx_handle_forget(handle, peek.block);
+	store->cold |= vecidx_handle_announce(handle, peek.block);
+}
+
+/*
+ * Reads a rerank slot.  Its checksum covers node and version as well: a copy
+ * made without a pin that passes is what stood there at some moment, no less
+ * than one made under lock.
+ */
+static bool
+read_rerank(VecIdxStore *store, uint32 node)
+{
+	VecIdxHandle *handle = store->handle;
+	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_RERANK];
+	uint32		offset;
+	VecIdxPeek	peek;
+
+	if (likely(run->span == 1))
+	{
+		peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_RERANK, node, &offset));
+		if (vecidx_peek_copy(handle, &peek, VECIDX_RUN_RERANK, offset, store->rerank) && store->rerank->node == node)
+			return true;
+	}
+	return vecidx_slot_read_vector(handle, VECIDX_RUN_RERANK, node, store->rerank);
 }
 
 bool
-vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, float *distance, uint32 *version)
+vecidx_store_distance(VecIdxStore *store, uint32 node, VecIdxDistance *distance)
 {
-	if (store->handle->layout.run[VECIDX_RUN_RERANK].span == 0)
-	{
-		*version = VECIDX_NONE;
-		*distance = candidate->estimate;
-		return true;
-	}
-	if (!vecidx_slot_read_vector(store->handle, VECIDX_RUN_RERANK, candidate->node, store->rerank))
+	const uint8 *vector = (const uint8 *) (store->rerank + 1);
+
+	if (!read_rerank(store, node))
 		return false;
-	*version = store->rerank->version;
-	*distance = vecidx_query_distance(store->query, (uint8 *) (store->rerank + 1));
+	store->reranked++;
+	distance->version = store->rerank->version;
+	distance->order = vecidx_query_distance(store->query, vector);
+	distance->bound = vecidx_query_distance_bound(store->query, vector);
 	return true;
 }
 
@@ -307,6 +402,7 @@ vecidx_store_init(VecIdxStore *store, VecIdxHandle *handle, MemoryContext contex
 
 	memset(store, 0, sizeof(VecIdxStore));
 	store->source.expand = store_expand;
+	store->source.prefetch = store_prefetch;
 	store->source.enter = store_enter;
 	store->source.vector = store_vector;
 	store->handle = handle;

@@ -21,6 +21,10 @@ typedef struct VecIdxStore
 	const VecIdxQuery *query;
 	MemoryContext copies;		/* rerank vectors given out by vector() */
 
+	bool		cold;			/* a page of rerank vectors was not in shared buffers */
+	uint64		estimates;		/* counts, since init */
+	uint64		reranked;
+
 	VecIdxCandidate entrance;	/* where a search from the top starts */
 
 	/* scratch, a slot each */
@@ -39,16 +43,24 @@ extern void vecidx_store_init(VecIdxStore *store, VecIdxHandle *handle, MemoryCo
 /* The query that estimates are for from now on.  Frees vectors given out before. */
 extern void vecidx_store_query(VecIdxStore *store, const VecIdxQuery *query);
 
-/*
- * Order distance of a node by its rerank vector, read under lock.  *version
- * tells which life of the slot it belongs to.  Where there are no rerank
- * vectors the estimate stands and *version is VECIDX_NONE.  False if the node
- * has been freed.
- */
-extern bool vecidx_store_distance(VecIdxStore *store, const VecIdxCandidate *candidate, float *distance, uint32 *version);
+/* A distance by a rerank vector. */
+typedef struct VecIdxDistance
+{
+	uint32		version;		/* which life of the slot it belongs to */
+	float		order;
+	float		bound;			/* half-width of the interval around it; 0 if it is exact */
+} VecIdxDistance;
 
-/* Has a node's rerank vector on its way into the processor's cache. */
+/* Distance of a node by its rerank vector; false if the node has been freed. */
+extern bool vecidx_store_distance(VecIdxStore *store, uint32 node, VecIdxDistance *distance);
+
+/*
+ * Says that a node's rerank vector will be wanted: has it on its way into the
+ * processor's cache, or its page into memory.  settle, some time later, looks
+ * whether the page still is where it was thought to be, and else has it read.
+ */
 extern void vecidx_store_prefetch(VecIdxStore *store, uint32 node);
+extern void vecidx_store_settle(VecIdxStore *store, uint32 node);
 
 /*
  * Errors unless the id is one that the index has given out; looks at the

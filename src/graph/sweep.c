@@ -86,7 +86,7 @@ vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank)
 	if (count > room)
 		halve(kept, &count, room);
 	for (uint32 i = 0; i < count; i++)
-		vecidx_rank_offer(rank, &kept[i]);
+		vecidx_rank_offer(rank, kept[i].node, kept[i].estimate, kept[i].bound);
 	pfree(kept);
 	return count;
 }

@@ -23,6 +23,10 @@ vecidx_kernels_available(const VecIdxKernels **sets, int max)
 	if (count < max && vecidx_kernels_avx2_usable())
 		sets[count++] = &vecidx_kernels_avx2;
 #endif
+#ifdef VECIDX_KERNELS_DOTPROD
+	if (count < max && vecidx_kernels_dotprod_usable())
+		sets[count++] = &vecidx_kernels_dotprod;
+#endif
 #ifdef VECIDX_KERNELS_ARM
 	if (count < max)
 		sets[count++] = &vecidx_kernels_neon;

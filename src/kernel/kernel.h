@@ -5,8 +5,12 @@
  * A kernel set is one implementation of all entries for one instruction set.
  * scalar.c is the definition of each entry and the oracle of the tests; the
  * other sets must give the same integers, and floats that differ only by the
- * order of summation.  One set is chosen at first use, by what the processor
- * and the operating system offer; vecidx_kernels_force() overrides that.
+ * order of summation.  Sums in double are equal in all sets: of 16 partial
+ * sums, number i % 16 takes element i, in order, and in the end the upper half
+ * is added to the lower, until one is left.
+ *
+ * One set is chosen at first use, by what the processor and the operating
+ * system offer; vecidx_kernels_force() overrides that.
  *
  * Needs nothing of PostgreSQL but c.h.
  */
@@ -26,9 +30,31 @@
  *
  * A query against 1-bit codes is four bit planes: plane j has bit j of the
  * query's 4-bit two's complement integers v[i] (plane 3 weighs -8).  The
- * planes are interleaved by 64 dimensions: bytes [32 * b + 8 * j, + 8) hold
- * plane j of dimensions [64 * b, 64 * b + 64), in the bit order of the code.
+ * planes are interleaved by 128 dimensions: bytes [64 * b + 16 * j, + 16) hold
+ * plane j of dimensions [128 * b, 128 * b + 128), in the bit order of the code.
+ * They fill whole blocks, VECIDX_PLANES_SIZE bytes, with zeros beyond n.
  */
+#define VECIDX_PLANES_SIZE(n) (((Size) (n) + 127) / 128 * 64)
+
+/* Sums over a vector. */
+typedef struct VecIdxMoments
+{
+	double		sum;
+	double		squares;
+	float		largest;		/* magnitude */
+} VecIdxMoments;
+
+/* How to round a vector to integers, and sums over these. */
+typedef struct VecIdxRounding
+{
+	float		inverse;		/* of the step */
+	int			bottom;			/* the integers are in [-bottom, top], top <= 127 */
+	int			top;
+	double		dot;			/* of the vector and its integers */
+	int32		sum;
+	int32		squares;
+} VecIdxRounding;
+
 typedef struct VecIdxKernels
 {
 	const char *name;
@@ -45,6 +71,12 @@ typedef struct VecIdxKernels
 	int32		(*dot_b4) (const uint8 *code, const int8 *q, int n);
 	int32		(*dot_b8) (const uint8 *code, const int8 *q, int n);
 
+	/* the same for codes[0] to codes[count - 1], any count >= 0, into dots */
+	void		(*dots_b1) (const uint8 *const *codes, int count, const uint8 *planes, int n, int32 *dots);
+	void		(*dots_b2) (const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots);
+	void		(*dots_b4) (const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots);
+	void		(*dots_b8) (const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots);
+
 	/* sum of u[i] * z[i], float query, for B = 4 and 8 */
 	float		(*dotf_b4) (const uint8 *code, const float *z, int n);
 	float		(*dotf_b8) (const uint8 *code, const float *z, int n);
@@ -59,12 +91,34 @@ typedef struct VecIdxKernels
 	/* n IEEE half-precision numbers, native byte order, no alignment, exactly as floats */
 	void		(*half_to_float) (const uint8 *half, float *out, int n);
 
+	/* sum of a[i] * b[i] in double; any n >= 0, no alignment */
+	double		(*dot_wide) (const float *a, const float *b, int n);
+
+	/* x[i] * factor, in double, rounded to float in place */
+	void		(*scale) (float *x, double factor, int n);
+
+	/* out = a - b; returns the largest magnitude in out, at least 0 */
+	float		(*subtract) (const float *a, const float *b, float *out, int n);
+
+	/* n a multiple of 64, here and below */
+	void		(*measure) (const float *x, int n, VecIdxMoments *moments);
+
 	/*
-	 * In-place Walsh-Hadamard transform, not normalised; n a power of two >= 1.
-	 * The butterflies run at distance 1, 2, 4, ... n / 2, in every set, so that
-	 * the results are equal to the last bit: codes on disk depend on it.
+	 * v[i] = x[i] * inverse + 1/2, rounded down and brought into [-bottom, top].
+	 * The sum is taken in float with bottom on top, so that halves round up.
 	 */
-	void		(*hadamard) (float *x, int n);
+	void		(*round) (const float *x, int n, VecIdxRounding *rounding, int8 *v);
+
+	/* bit planes of integers v in [-8, 7] */
+	void		(*planes) (const int8 *v, int n, uint8 *planes);
+
+	/*
+	 * Multiplies x by factors (NULL: by nothing), then a Walsh-Hadamard
+	 * transform in place, not normalised; n a power of two >= 1.  The
+	 * butterflies run at distance 1, 2, 4, ... n / 2, in every set, so that the
+	 * results are equal to the last bit: codes on disk depend on it.
+	 */
+	void		(*hadamard) (float *x, const float *factors, int n);
 } VecIdxKernels;
 
 /* The set in use.  Never NULL; the first use through it chooses. */

@@ -2,7 +2,7 @@
  * kernel_sets.h
  *	  The kernel sets beside scalar, and what their files share.
  *
- * x86.c and arm.c compile with the baseline flags of their platform; what needs
+ * Their files compile with the baseline flags of their platform; what needs
  * more carries a target attribute, so that one binary runs everywhere.  They
  * compile to nothing on other platforms.
  */
@@ -17,6 +17,11 @@
 
 #if defined(__aarch64__) && defined(__GNUC__) && !defined(WORDS_BIGENDIAN)
 #define VECIDX_KERNELS_ARM 1
+
+/* Clang before 16 has the dot product only where all code may use it. */
+#if !defined(__clang__) || __clang_major__ >= 16 || defined(__ARM_FEATURE_DOTPROD)
+#define VECIDX_KERNELS_DOTPROD 1
+#endif
 #endif
 
 #ifdef VECIDX_KERNELS_X86
@@ -30,6 +35,63 @@ extern bool vecidx_kernels_avx512_usable(void);
 
 #ifdef VECIDX_KERNELS_ARM
 extern const VecIdxKernels vecidx_kernels_neon;
+#ifdef VECIDX_KERNELS_DOTPROD
+extern const VecIdxKernels vecidx_kernels_dotprod;
+extern bool vecidx_kernels_dotprod_usable(void);
 #endif
+#endif
+
+/*
+ * The entries for floats alone, which lie in a file of their own.  A set that
+ * has them under these names declares them and puts them into its table.
+ */
+#define VECIDX_DECLARE_ROW_KERNELS(set) \
+	extern float vecidx_##set##_dot(const float *a, const float *b, int n); \
+	extern float vecidx_##set##_l2sq(const float *a, const float *b, int n); \
+	extern double vecidx_##set##_dot_wide(const float *a, const float *b, int n); \
+	extern void vecidx_##set##_half_to_float(const uint8 *half, float *out, int n); \
+	extern void vecidx_##set##_scale(float *x, double factor, int n); \
+	extern float vecidx_##set##_subtract(const float *a, const float *b, float *out, int n); \
+	extern void vecidx_##set##_measure(const float *x, int n, VecIdxMoments *moments); \
+	extern void vecidx_##set##_round(const float *x, int n, VecIdxRounding *rounding, int8 *v); \
+	extern void vecidx_##set##_planes(const int8 *v, int n, uint8 *planes); \
+	extern void vecidx_##set##_hadamard(float *x, const float *factors, int n)
+
+#define VECIDX_ROW_KERNELS(set) \
+	.dot = vecidx_##set##_dot, \
+	.l2sq = vecidx_##set##_l2sq, \
+	.dot_wide = vecidx_##set##_dot_wide, \
+	.half_to_float = vecidx_##set##_half_to_float, \
+	.scale = vecidx_##set##_scale, \
+	.subtract = vecidx_##set##_subtract, \
+	.measure = vecidx_##set##_measure, \
+	.round = vecidx_##set##_round, \
+	.planes = vecidx_##set##_planes, \
+	.hadamard = vecidx_##set##_hadamard
+
+/*
+ * Defines NAME and NAME_batch, the entries for one code and for many, from
+ * NAME_width, which does width codes, 1 or 4, and is inlined into both.
+ */
+#define VECIDX_CODE_ENTRIES(attribute, name, query_type) \
+attribute static int32 \
+name(const uint8 *code, const query_type *query, int n) \
+{ \
+	int32		dot; \
+\
+	name##_width(&code, 1, query, n, &dot); \
+	return dot; \
+} \
+\
+attribute static void \
+name##_batch(const uint8 *const *codes, int count, const query_type *query, int n, int32 *dots) \
+{ \
+	int			i = 0; \
+\
+	for (; i + 4 <= count; i += 4) \
+		name##_width(codes + i, 4, query, n, dots + i); \
+	for (; i < count; i++) \
+		name##_width(codes + i, 1, query, n, dots + i); \
+}
 
 #endif							/* VECIDX_KERNEL_SETS_H */

@@ -14,6 +14,9 @@
 /* Partial sums in the float loops. */
 #define LANES 8
 
+/* Those of the sums in double, which all sets have. */
+#define WIDE_LANES 16
+
 /* Callers promise no alignment, so every float goes through here. */
 static inline float
 load_float(const float *p)
@@ -86,13 +89,13 @@ dot_b1(const uint8 *code, const uint8 *planes, int n)
 
 	for (int i = 0; i < n / 8; i++)
 	{
-		/* byte i % 8 of each plane of 64-dimension block i / 8 */
-		const uint8 *plane = planes + 32 * (i / 8) + i % 8;
+		/* byte i % 16 of each plane of 128-dimension block i / 16 */
+		const uint8 *plane = planes + i / 16 * 64 + i % 16;
 
 		sum += count_bits(code[i] & plane[0]);
-		sum += count_bits(code[i] & plane[8]) * 2;
-		sum += count_bits(code[i] & plane[16]) * 4;
-		sum -= count_bits(code[i] & plane[24]) * 8;
+		sum += count_bits(code[i] & plane[16]) * 2;
+		sum += count_bits(code[i] & plane[32]) * 4;
+		sum -= count_bits(code[i] & plane[48]) * 8;
 	}
 	return sum;
 }
@@ -134,6 +137,34 @@ static int32
 dot_b8(const uint8 *code, const int8 *q, int n)
 {
 	return dot_levels(code, q, 8, n);
+}
+
+static void
+dots_b1(const uint8 *const *codes, int count, const uint8 *planes, int n, int32 *dots)
+{
+	for (int i = 0; i < count; i++)
+		dots[i] = dot_b1(codes[i], planes, n);
+}
+
+static void
+dots_b2(const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots)
+{
+	for (int i = 0; i < count; i++)
+		dots[i] = dot_b2(codes[i], q, n);
+}
+
+static void
+dots_b4(const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots)
+{
+	for (int i = 0; i < count; i++)
+		dots[i] = dot_b4(codes[i], q, n);
+}
+
+static void
+dots_b8(const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots)
+{
+	for (int i = 0; i < count; i++)
+		dots[i] = dot_b8(codes[i], q, n);
 }
 
 static inline float
@@ -230,9 +261,128 @@ half_to_float(const uint8 *half, float *out, int n)
 	}
 }
 
-static void
-hadamard(float *x, int n)
+/* The sum of the partial sums, half by half. */
+static double
+sum_wide_lanes(double *lane)
 {
+	for (int width = WIDE_LANES / 2; width > 0; width /= 2)
+	{
+		for (int j = 0; j < width; j++)
+			lane[j] += lane[j + width];
+	}
+	return lane[0];
+}
+
+static double
+dot_wide(const float *a, const float *b, int n)
+{
+	double		lane[WIDE_LANES] = {0};
+	int			i = 0;
+
+	for (; i + WIDE_LANES <= n; i += WIDE_LANES)
+	{
+		for (int j = 0; j < WIDE_LANES; j++)
+			lane[j] += (double) load_float(a + i + j) * (double) load_float(b + i + j);
+	}
+	for (; i < n; i++)
+		lane[i % WIDE_LANES] += (double) load_float(a + i) * (double) load_float(b + i);
+	return sum_wide_lanes(lane);
+}
+
+static void
+scale(float *x, double factor, int n)
+{
+	for (int i = 0; i < n; i++)
+		x[i] = (float) ((double) x[i] * factor);
+}
+
+static float
+subtract(const float *a, const float *b, float *out, int n)
+{
+	float		largest = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		float		magnitude;
+
+		out[i] = a[i] - b[i];
+		magnitude = out[i] < 0 ? -out[i] : out[i];
+		largest = magnitude > largest ? magnitude : largest;
+	}
+	return largest;
+}
+
+static void
+measure(const float *x, int n, VecIdxMoments *moments)
+{
+	double		sum[WIDE_LANES] = {0};
+	double		squares[WIDE_LANES] = {0};
+	float		largest[WIDE_LANES] = {0};
+
+	for (int i = 0; i < n; i += WIDE_LANES)
+	{
+		for (int j = 0; j < WIDE_LANES; j++)
+		{
+			float		value = x[i + j];
+			float		magnitude = value < 0 ? -value : value;
+
+			sum[j] += (double) value;
+			squares[j] += (double) value * (double) value;
+			largest[j] = magnitude > largest[j] ? magnitude : largest[j];
+		}
+	}
+	moments->sum = sum_wide_lanes(sum);
+	moments->squares = sum_wide_lanes(squares);
+	moments->largest = 0;
+	for (int j = 0; j < WIDE_LANES; j++)
+		moments->largest = Max(moments->largest, largest[j]);
+}
+
+static void
+round_values(const float *x, int n, VecIdxRounding *rounding, int8 *v)
+{
+	float		offset = (float) rounding->bottom + 0.5f;
+	float		last = (float) (rounding->bottom + rounding->top);
+	double		dot[WIDE_LANES] = {0};
+
+	rounding->sum = 0;
+	rounding->squares = 0;
+	for (int i = 0; i < n; i += WIDE_LANES)
+	{
+		for (int j = 0; j < WIDE_LANES; j++)
+		{
+			float		level = x[i + j] * rounding->inverse;
+			int			integer;
+
+			level += offset;
+			level = level > 0 ? level : 0;
+			level = level < last ? level : last;
+			integer = (int) level - rounding->bottom;
+			v[i + j] = (int8) integer;
+			dot[j] += (double) x[i + j] * (double) integer;
+			rounding->sum += integer;
+			rounding->squares += integer * integer;
+		}
+	}
+	rounding->dot = sum_wide_lanes(dot);
+}
+
+static void
+planes(const int8 *v, int n, uint8 *plane)
+{
+	memset(plane, 0, VECIDX_PLANES_SIZE(n));
+	for (int i = 0; i < n; i++)
+	{
+		for (int j = 0; j < 4; j++)
+			plane[i / 128 * 64 + 16 * j + i % 128 / 8] |= (((uint8) v[i] >> j) & 1) << (i % 8);
+	}
+}
+
+static void
+hadamard(float *x, const float *factors, int n)
+{
+	for (int i = 0; factors != NULL && i < n; i++)
+		x[i] *= factors[i];
 	for (int h = 1; h < n; h *= 2)
 	{
 		for (int i = 0; i < n; i += 2 * h)
@@ -257,11 +407,21 @@ const VecIdxKernels vecidx_kernels_scalar = {
 	.dot_b2 = dot_b2,
 	.dot_b4 = dot_b4,
 	.dot_b8 = dot_b8,
+	.dots_b1 = dots_b1,
+	.dots_b2 = dots_b2,
+	.dots_b4 = dots_b4,
+	.dots_b8 = dots_b8,
 	.dotf_b4 = dotf_b4,
 	.dotf_b8 = dotf_b8,
 	.pair_b4 = pair_b4,
 	.pair_b8 = pair_b8,
 	.hamming = hamming,
 	.half_to_float = half_to_float,
+	.dot_wide = dot_wide,
+	.scale = scale,
+	.subtract = subtract,
+	.measure = measure,
+	.round = round_values,
+	.planes = planes,
 	.hadamard = hadamard,
 };

@@ -17,7 +17,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "graph/calibrate.h"
+#include "graph/effort.h"
 #include "monitor/monitor.h"
 #include "page/meta.h"
 #include "page/slot.h"
@@ -283,30 +283,42 @@ put_space(Info *info)
 }
 
 static const char *
-describe_beams(const uint32 *beam)
+describe_effort(const VecIdxMetaEffort *effort)
 {
 	StringInfoData text;
 
 	initStringInfo(&text);
 	for (int i = 0; i < VECIDX_TARGET_KS; i++)
-	{
-		appendStringInfo(&text, "%sk %u: ", i > 0 ? ", " : "", vecidx_calibrate_counts[i]);
-		if (beam[i] > 0)
-			appendStringInfo(&text, "%u", beam[i]);
-		else
-			appendStringInfoString(&text, "not measured");
-	}
+		appendStringInfo(&text, "%sk %u: slack %.3f, factor %.2f%s, %.0f nodes (at most %u)",
+						 i > 0 ? "; " : "", vecidx_effort_counts[i], effort[i].slack, effort[i].factor,
+						 effort[i].exact ? ", exact" : "", effort[i].expanded, effort[i].limit);
 	return text.data;
+}
+
+static const char *
+calibration_source(const VecIdxMetaTuning *tuning)
+{
+	switch (tuning->source)
+	{
+		case VECIDX_TUNED_BY_BUILD:
+			return psprintf("by the build, with %u rows as queries, at %u nodes", tuning->queries, tuning->nodes);
+		case VECIDX_TUNED_BY_ROWS:
+			return psprintf("with %u rows as queries, at %u nodes", tuning->queries, tuning->nodes);
+		case VECIDX_TUNED_BY_QUERIES:
+			return psprintf("with %u given queries, at %u nodes", tuning->queries, tuning->nodes);
+		default:
+			return "not calibrated";
+	}
 }
 
 static void
 put_calibration(Info *info)
 {
-	const VecIdxMetaFixed *fixed = &info->fixed;
+	const VecIdxMetaTuning *tuning = &info->handle->tuning;
 
-	put(info, "calibration", fixed->calibrated == 0 ? "not calibrated" : psprintf("with %u queries", fixed->calibrated));
-	for (int i = 0; i < VECIDX_TARGETS && fixed->calibrated > 0; i++)
-		put(info, psprintf("beam for recall %.3f", vecidx_calibrate_targets[i]), describe_beams(fixed->beam[i]));
+	put(info, "calibration", calibration_source(tuning));
+	for (int i = 0; i < VECIDX_TARGETS && tuning->source != VECIDX_TUNED_NOT; i++)
+		put(info, psprintf("effort for recall %.3f", vecidx_effort_targets[i]), describe_effort(tuning->effort[i]));
 }
 
 static void

@@ -196,6 +196,7 @@ vecidx_handle_take(VecIdxHandle *handle, const VecIdxMeta *meta)
 {
 	if (!handle->ready || memcmp(&handle->fixed, &meta->fixed, sizeof(VecIdxMetaFixed)) != 0)
 		reset_handle(handle, &meta->fixed);
+	handle->tuning = meta->tuning;
 	handle->state = meta->state;
 	read_directory(handle, meta);
 	grow_map(handle);
@@ -327,6 +328,14 @@ vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 	if (buffer != recent)
 		handle->map[block] = InvalidBuffer;
 	return buffer;
+}
+
+bool
+vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block)
+{
+	if (block < handle->mapped && handle->map[block] != InvalidBuffer)
+		return false;
+	return PrefetchBuffer(handle->index, MAIN_FORKNUM, block).initiated_io;
 }
 
 uint32

@@ -38,7 +38,8 @@ typedef struct VecIdxHandle
 	VecIdxPageAccess access;	/* always PINNED for temporary tables */
 
 	/* changes as the index does */
-	VecIdxMetaState state;		/* as of the last acquire or refresh */
+	VecIdxMetaTuning tuning;	/* as of the last acquire or refresh */
+	VecIdxMetaState state;		/* likewise */
 	uint32		extents;		/* entries of extent[] */
 	BlockNumber *extent;		/* first block of each */
 	BlockNumber base[VECIDX_RUNS];	/* first block of each run of extent 0 */
@@ -75,6 +76,19 @@ extern BlockNumber vecidx_handle_locate(VecIdxHandle *handle, VecIdxRunKind run,
  * manager that the page is in use.  Remembers where the block is.
  */
 extern Buffer vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block);
+
+/*
+ * Says that a block will be read: if it is not known to be in shared buffers,
+ * has it read in the background.  True if that was begun.
+ */
+extern bool vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block);
+
+/* The block is no longer where it was last seen. */
+static inline void
+vecidx_handle_forget(VecIdxHandle *handle, BlockNumber block)
+{
+	handle->map[block] = InvalidBuffer;
+}
 
 /* First slot of the page that holds a slot: what the page's tail says. */
 extern uint32 vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);

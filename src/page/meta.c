@@ -8,7 +8,7 @@
 
 #include "page/meta.h"
 
-/* Checksum over the fixed part, the state, and the entries of the directory that are in use. */
+/* Checksum over the fixed part, the tuning, the state, and the entries of the directory that are in use. */
 static uint32
 meta_crc(const VecIdxMeta *meta)
 {
@@ -81,7 +81,21 @@ void
 vecidx_meta_changed(VecIdxMeta *meta, VecIdxHandle *handle)
 {
 	meta->crc = meta_crc(meta);
+	handle->tuning = meta->tuning;
 	handle->state = meta->state;
+}
+
+void
+vecidx_meta_tune(VecIdxHandle *handle, const VecIdxMetaTuning *tuning, bool logged)
+{
+	VecIdxEdit	edit;
+	VecIdxMeta *meta;
+
+	vecidx_edit_begin(&edit, handle->index, logged);
+	meta = vecidx_meta_edit(&edit, handle);
+	meta->tuning = *tuning;
+	vecidx_meta_changed(meta, handle);
+	vecidx_edit_finish(&edit);
 }
 
 uint32

@@ -20,6 +20,9 @@ extern VecIdxMeta *vecidx_meta_edit(VecIdxEdit *edit, VecIdxHandle *handle);
 /* To be called after every change, before the edit is finished: sets the checksum and brings the handle up to date. */
 extern void vecidx_meta_changed(VecIdxMeta *meta, VecIdxHandle *handle);
 
+/* Puts what was measured in force. */
+extern void vecidx_meta_tune(VecIdxHandle *handle, const VecIdxMetaTuning *tuning, bool logged);
+
 /*
  * Makes sure that there is an extent for the next node (and its code,
  * adjacency and rerank pages exist in the file).  Holds no lock on return.

@@ -28,6 +28,8 @@
  *
  * Version history
  *		1	first format
+ *		2	what the calibration found is no longer part of what is fixed, and is
+ *			a stop rule and a rerank factor where it was a beam width
  */
 #ifndef VECIDX_PAGE_H
 #define VECIDX_PAGE_H
@@ -40,7 +42,7 @@
 #include "vecidx.h"
 
 #define VECIDX_MAGIC			0x56584944	/* "VXID" */
-#define VECIDX_FORMAT_VERSION	1
+#define VECIDX_FORMAT_VERSION	2
 
 #define VECIDX_METAPAGE_BLOCK	0
 
@@ -167,7 +169,7 @@ typedef struct VecIdxRerankSlot
 
 StaticAssertDecl(sizeof(VecIdxRerankSlot) == 16, "rerank slot header must stay 16 bytes");
 
-/* Recall targets and result counts for which the build measures the beam width. */
+/* Recall targets and result counts for which the effort of a search is measured. */
 #define VECIDX_TARGETS			6
 #define VECIDX_TARGET_KS		3
 
@@ -196,10 +198,35 @@ typedef struct VecIdxMetaFixed
 	uint32		sampled;
 	float		contrast;
 	float		noise[4];
-	/* beam widths that reach a recall target for a result count; 0 = not measured */
-	uint32		calibrated;		/* number of queries behind the table */
-	uint32		beam[VECIDX_TARGETS][VECIDX_TARGET_KS];
 } VecIdxMetaFixed;
+
+/* The effort that reaches a recall target for a number of results (graph/effort.h). */
+typedef struct VecIdxMetaEffort
+{
+	float		slack;			/* of the stop rule: share by which Euclidean distances may lie beyond */
+	float		factor;			/* share of an estimate's bound that is believed */
+	float		expanded;		/* nodes that a search expands, on average */
+	uint32		limit;			/* and at most */
+	uint32		exact;			/* 1: rows decide what rerank vectors leave open */
+} VecIdxMetaEffort;
+
+typedef enum VecIdxTuningSource
+{
+	VECIDX_TUNED_NOT = 0,
+	VECIDX_TUNED_BY_BUILD = 1,	/* rows of the table as queries, as the index was built */
+	VECIDX_TUNED_BY_ROWS = 2,	/* the same later */
+	VECIDX_TUNED_BY_QUERIES = 3 /* queries that the user gave */
+} VecIdxTuningSource;
+
+/* What was measured on the finished index.  Changes when it is measured again. */
+typedef struct VecIdxMetaTuning
+{
+	uint32		source;			/* VecIdxTuningSource */
+	uint32		queries;		/* number of queries behind the table */
+	uint32		nodes;			/* nodes that the index had then */
+	float		norm;			/* largest norm of a row, where order distances are inner products */
+	VecIdxMetaEffort effort[VECIDX_TARGETS][VECIDX_TARGET_KS];
+} VecIdxMetaTuning;
 
 /* The part that inserts and vacuum change. */
 typedef struct VecIdxMetaState
@@ -226,9 +253,10 @@ typedef struct VecIdxMeta
 {
 	uint32		magic;
 	uint32		version;
-	uint32		crc;			/* of fixed, state, and the entries of directory and extent in use */
+	uint32		crc;			/* of fixed, tuning, state, and the entries of directory and extent in use */
 	uint32		unused;
 	VecIdxMetaFixed fixed;
+	VecIdxMetaTuning tuning;
 	VecIdxMetaState state;
 	uint32		directory[VECIDX_META_DIRECTORIES]; /* blocks of directory pages */
 	uint32		extent[VECIDX_META_EXTENTS];	/* first blocks of extents */

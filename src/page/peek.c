@@ -7,20 +7,23 @@
 #include "page/peek.h"
 #include "page/slot.h"
 
+bool
+vecidx_peek_copy(VecIdxHandle *handle, const VecIdxPeek *peek, VecIdxRunKind run, uint32 offset, void *copy)
+{
+	if (!vecidx_peek_valid(handle, peek))
+		return false;
+	memcpy(copy, peek->page + offset, handle->layout.run[run].size);
+	return vecidx_peek_valid(handle, peek) && vecidx_slot_sealed(&handle->layout, run, copy);
+}
+
 void
 vecidx_peek_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy)
 {
-	const VecIdxRun *r = &handle->layout.run[run];
 	uint32		offset;
 	BlockNumber block = vecidx_handle_locate(handle, run, slot, &offset);
 	VecIdxPeek	peek = vecidx_peek(handle, block);
 
-	Assert(r->span == 1);
-	if (vecidx_peek_valid(handle, &peek))
-	{
-		memcpy(copy, peek.page + offset, r->size);
-		if (vecidx_peek_valid(handle, &peek) && vecidx_slot_sealed(&handle->layout, run, copy))
-			return;
-	}
-	vecidx_slot_read(handle, run, slot, copy);
+	Assert(handle->layout.run[run].span == 1);
+	if (!vecidx_peek_copy(handle, &peek, run, offset, copy))
+		vecidx_slot_read(handle, run, slot, copy);
 }

@@ -6,10 +6,9 @@
  * Before and after using what it read, the reader checks that the buffer
  * still holds that block of that relation and that its contents are valid.
  * Between the two checks the page may change under the reader: a slot may be
- * read torn.  Therefore nothing that a peek brings may decide a result; it
- * only chooses where a search goes next, and every slot names its owner.
- * Adjacency and upper slots are copied and their checksum is verified, which
- * also finds torn ones.
+ * read torn.  Codes are used as they are read: they only choose where a search
+ * goes next, and every slot names its owner.  All other slots are copied and
+ * the copy's checksum is verified, which also finds torn ones.
  *
  * When a check fails, or the backend has not seen the block yet, the caller
  * reads with a pin.  Unpinned visits do not raise a buffer's usage count, so
@@ -63,6 +62,9 @@ vecidx_peek_valid(VecIdxHandle *handle, const VecIdxPeek *peek)
 	pg_read_barrier();
 	return true;
 }
+
+/* Copies a slot from where the peek says; false unless the copy is whole: the page still there, the checksum right. */
+extern bool vecidx_peek_copy(VecIdxHandle *handle, const VecIdxPeek *peek, VecIdxRunKind run, uint32 offset, void *copy);
 
 /*
  * Copies a slot the cheap way: unpinned if that can be done and the copy's

@@ -92,7 +92,7 @@ compute_factors(const VecIdxQuantizer *quantizer, const float *row, const VecIdx
 				const LevelSums *sums, double query_precision, VecIdxFactors *factors)
 {
 	const VecIdxQuantParams *params = &quantizer->params;
-	double		unit = ldexp(1.0, residual->exponent);
+	double		unit = residual->unit;
 	double		factor = params->metric == VECIDX_L2 ? 2.0 : 1.0;
 	double		scale = 0;
 	double		error = 0;
@@ -160,6 +160,7 @@ vecidx_quant_encode(const VecIdxQuantizer *quantizer, const float *row, void *sc
 	}
 
 	vecidx_rotation_apply(quantizer, row, &residual);
+	residual.norm2 = vecidx_sum_squares(residual.values, n);
 	quantize(&residual, params->bits, n, levels);
 	sum_levels(&residual, levels, params->bits, n, &sums);
 	compute_factors(quantizer, row, &residual, &sums,

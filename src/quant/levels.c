@@ -106,19 +106,3 @@ vecidx_levels_unpack(const uint8 *code, int bits, int n, uint8 *levels)
 			levels[i] = code[i / block * 16 + in_block % 16] >> bits * (in_block / 16) & mask;
 	}
 }
-
-/* A query's integers in [-8, 7] as interleaved bit planes, n / 2 bytes. */
-void
-vecidx_levels_planes(const int8 *levels, int n, uint8 *planes)
-{
-	Assert(n % VECIDX_BLOCK == 0);
-
-	for (int i = 0; i < n; i += 8)
-	{
-		uint64		word = load_bytes((const uint8 *) levels + i);
-		uint8	   *plane = planes + 32 * (i / 64) + i % 64 / 8;
-
-		for (int j = 0; j < 4; j++)
-			plane[8 * j] = gather_bits(word >> j);
-	}
-}

@@ -112,6 +112,10 @@ extern VecIdxQuery *vecidx_query_init(void *memory, const VecIdxQuantizer *quant
 /* Estimate of the order distance from a code (factors f0 and f1). */
 extern float vecidx_query_estimate(const VecIdxQuery *query, const uint8 *code, float f0, float f1);
 
+/* The same for count codes at once, bit for bit, and in less time: codes[i] has factors f0[i] and f1[i]. */
+extern void vecidx_query_estimates(const VecIdxQuery *query, const uint8 *const *codes, const float *f0,
+								   const float *f1, int count, float *estimates);
+
 /*
  * Half-width of the interval around an estimate, for a code whose
  * factors.error is given.  The rounding of the query is in it.  An estimate

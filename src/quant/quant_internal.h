@@ -78,11 +78,15 @@ typedef struct VecIdxRerankHeader
 
 StaticAssertDecl(sizeof(VecIdxRerankHeader) == 16, "rerank vectors are on disk");
 
-/* A rotated residual: the vector is values * 2^exponent, norm2 that of values. */
+/*
+ * A rotated residual: the vector is values * unit, a power of two.  Rotation
+ * leaves norm2, that of values, to its callers: rows need it summed in the
+ * order that codes on disk are made by, queries need it soon.
+ */
 typedef struct VecIdxResidual
 {
 	float	   *values;			/* padded floats */
-	int			exponent;
+	double		unit;
 	double		norm2;
 } VecIdxResidual;
 
@@ -108,10 +112,8 @@ vecidx_align(void *pointer)
 static inline float
 vecidx_clamp(double value)
 {
-	if (value > FLT_MAX)
-		return FLT_MAX;
-	if (value < -FLT_MAX)
-		return -FLT_MAX;
+	value = value > FLT_MAX ? FLT_MAX : value;
+	value = value < -FLT_MAX ? -FLT_MAX : value;
 	return (float) value;
 }
 
@@ -142,7 +144,6 @@ extern void vecidx_rotation_invert(const VecIdxQuantizer *quantizer, float *valu
 extern void vecidx_levels_from_bits(const float *row, int dimensions, int n, uint8 *levels);
 extern void vecidx_levels_pack(const uint8 *levels, int bits, int n, uint8 *code);
 extern void vecidx_levels_unpack(const uint8 *code, int bits, int n, uint8 *levels);
-extern void vecidx_levels_planes(const int8 *levels, int n, uint8 *planes);
 
 /* half.c */
 extern void vecidx_half_from_float(const float *row, int n, uint8 *half);

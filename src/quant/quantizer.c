@@ -113,13 +113,10 @@ bool
 vecidx_quant_unit(float *row, int dimensions)
 {
 	double		norm2 = vecidx_sum_squares(row, dimensions);
-	double		inverse;
 
 	if (norm2 == 0)
 		return false;
-	inverse = 1.0 / sqrt(norm2);
-	for (int i = 0; i < dimensions; i++)
-		row[i] = (float) ((double) row[i] * inverse);
+	vecidx_kernels()->scale(row, 1.0 / sqrt(norm2), dimensions);
 	return true;
 }
 

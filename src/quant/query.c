@@ -17,6 +17,9 @@
 #define QUERY_NOISE_PLANES 0.115
 #define QUERY_NOISE_INT8 0.010
 
+/* Estimates are made so many at a time, with their integers on the stack. */
+#define ESTIMATE_CHUNK 64
+
 static inline double
 query_noise(int bits)
 {
@@ -37,7 +40,7 @@ levels_size(const VecIdxQuantParams *params)
 
 	if (params->metric == VECIDX_HAMMING)
 		return padded / 8;
-	return params->bits == 1 ? padded / 2 : padded;
+	return params->bits == 1 ? VECIDX_PLANES_SIZE(padded) : padded;
 }
 
 static bool
@@ -60,134 +63,88 @@ vecidx_query_size(const VecIdxQuantParams *params)
 }
 
 /*
- * Rounds z to integers of the given step, and those to u = v + bottom in [0,
- * 2 * bottom] or, for a power of two, below that.
- */
-static void
-round_values(const float *restrict values, double step, int bottom, int n, uint8 *restrict levels)
-{
-	float		inverse = (float) (1.0 / step);
-	float		offset = bottom + 0.5f;
-	float		largest = bottom == QUERY_TOP ? 2 * bottom : 2 * bottom - 1;
-
-	for (int i = 0; i < n; i += VECIDX_BLOCK)
-	{
-		for (int j = i; j < i + VECIDX_BLOCK; j++)
-		{
-			float		level = values[j] * inverse + offset;
-
-			level = level < 0 ? 0 : level;
-			level = level > largest ? largest : level;
-			levels[j] = (uint8) (int) level;
-		}
-	}
-}
-
-/* Turns levels into integers, in place; returns the sum and the sum of squares. */
-static void
-center_levels(uint8 *levels, int bottom, int n, int32 *sum, int32 *squares)
-{
-	int32		total = 0;
-	int32		total_squares = 0;
-
-	for (int i = 0; i < n; i += VECIDX_BLOCK)
-	{
-		for (int j = i; j < i + VECIDX_BLOCK; j++)
-		{
-			int32		v = levels[j] - bottom;
-
-			levels[j] = (uint8) v;
-			total += v;
-			total_squares += v * v;
-		}
-	}
-	*sum = total;
-	*squares = total_squares;
-}
-
-/*
- * Rounds z to integers v of the given step, from -bottom on.  Sets what turns
- * them back; returns how much coarser they are than the noise that codes were
- * told of, at least 1.
+ * Rounds z to integers v of the given step, from -bottom to top.  Sets what
+ * turns them back; returns how much coarser they are than the noise that codes
+ * were told of, at least 1.
  *
  * step * v is not the rounded z but the multiple of it whose part along z is z
  * itself, so that no estimate shrinks because large coordinates were cut.
  */
 static double
-round_query(VecIdxQuery *query, const VecIdxResidual *residual, double step, int bottom, int8 *integers)
+round_query(VecIdxQuery *query, const VecIdxResidual *residual, VecIdxRounding *rounding, int8 *integers)
 {
-	uint8	   *levels = (uint8 *) integers;
-	int			n = query->padded;
-	int32		sum;
-	int32		squares;
-	double		dot;
 	double		noise2;
 
-	round_values(residual->values, step, bottom, n, levels);
-	dot = vecidx_sum_dot_levels(residual->values, levels, 1, -bottom, n);
-	center_levels(levels, bottom, n, &sum, &squares);
-	query->step = ldexp(residual->norm2 / dot, residual->exponent);
-	query->level_offset = 0.5 * ((1 << query->bits) - 1) * sum;
+	query->kernels->round(residual->values, query->padded, rounding, integers);
+	query->step = residual->norm2 / rounding->dot * residual->unit;
+	query->level_offset = 0.5 * ((1 << query->bits) - 1) * rounding->sum;
 
-	noise2 = squares * residual->norm2 / (dot * dot) - 1.0;
+	noise2 = rounding->squares * residual->norm2 / (rounding->dot * rounding->dot) - 1.0;
 	return fmax(1.0, sqrt(fmax(0, noise2)) / query_noise(query->bits));
 }
 
-/* The integers of a query that is not at the centroid; returns as round_query. */
+/* Makes the levels of a query that is not at the centroid; returns as round_query. */
 static double
-quantize_query(VecIdxQuery *query, const VecIdxResidual *residual, int8 *levels)
+quantize_query(VecIdxQuery *query, const VecIdxResidual *residual, float largest, int8 *scratch, uint8 *levels)
 {
-	double		largest = 0;
+	VecIdxRounding rounding = {.bottom = QUERY_TOP,.top = QUERY_TOP};
+	double		coarseness;
+	double		deviation;
 
-	if (query->bits == 1)
+	if (query->bits != 1)
 	{
-		double		deviation = sqrt(residual->norm2 / query->padded);
-
-		return round_query(query, residual, vecidx_quant_step(4) * deviation, 8, levels);
+		rounding.inverse = (float) (QUERY_TOP / (double) largest);
+		return round_query(query, residual, &rounding, (int8 *) levels);
 	}
-	for (int i = 0; i < query->padded; i++)
-	{
-		double		magnitude = fabsf(residual->values[i]);
 
-		largest = magnitude > largest ? magnitude : largest;
-	}
-	return round_query(query, residual, largest / QUERY_TOP, QUERY_TOP, levels);
+	deviation = sqrt(residual->norm2 / query->padded);
+	rounding.inverse = (float) (1.0 / (vecidx_quant_step(4) * deviation));
+	rounding.bottom = 8;
+	rounding.top = 7;
+	coarseness = round_query(query, residual, &rounding, scratch);
+	query->kernels->planes(scratch, query->padded, levels);
+	return coarseness;
 }
 
-/* Fills what estimates need, for every metric but Hamming.  scratch: padded bytes. */
-static void
-init_estimate(VecIdxQuery *query, const VecIdxResidual *residual, const float *row,
-			  int8 *scratch, uint8 *levels)
+/* <q, c>, finite. */
+static double
+centroid_dot(const VecIdxQuantizer *quantizer, const float *row)
 {
-	const VecIdxQuantizer *quantizer = query->quantizer;
-	double		norm = ldexp(sqrt(residual->norm2), residual->exponent);
-	int8	   *integers = query->bits == 1 ? scratch : (int8 *) levels;
+	return vecidx_kernels()->dot_wide(row, vecidx_quantizer_centroid(quantizer), quantizer->params.dimensions);
+}
+
+/*
+ * Fills what estimates need, for every metric but Hamming, and what distances
+ * from SQ4 and SQ8 need, for which residual->values stay with the query.
+ * scratch: padded bytes.
+ */
+static void
+init_sums(VecIdxQuery *query, VecIdxResidual *residual, const float *row, int8 *scratch, uint8 *levels)
+{
+	const VecIdxQuantParams *params = &query->quantizer->params;
+	VecIdxMoments moments;
+	double		norm;
 	double		coarseness = 1.0;
 
+	query->kernels->measure(residual->values, query->padded, &moments);
+	residual->norm2 = moments.squares;
+	norm = sqrt(residual->norm2) * residual->unit;
 	if (residual->norm2 > 0)
-		coarseness = quantize_query(query, residual, integers);
+		coarseness = quantize_query(query, residual, moments.largest, scratch, levels);
 	else
-		memset(integers, 0, query->padded);
-	if (query->bits == 1)
-		vecidx_levels_planes(integers, query->padded, levels);
+		memset(levels, 0, levels_size(params));
 
-	if (quantizer->params.metric == VECIDX_L2)
+	if (params->metric == VECIDX_L2)
 		query->base = norm * norm;
 	else
-		query->base = quantizer->centroid_norm2 -
-			vecidx_sum_dot(row, vecidx_quantizer_centroid(quantizer), quantizer->params.dimensions);
+		query->base = query->quantizer->centroid_norm2 - centroid_dot(query->quantizer, row);
 	query->bound = vecidx_clamp(VECIDX_BOUND_EPSILON * norm * coarseness);
-}
-
-/* Fills what distances from SQ4 and SQ8 need; residual->values stay with the query. */
-static void
-init_rerank(VecIdxQuery *query, const VecIdxResidual *residual, int bits)
-{
-	double		norm = ldexp(sqrt(residual->norm2), residual->exponent);
+	if (keeps_row(params))
+		return;
 
 	query->rotated = residual->values;
-	query->rotated_scale = ldexp(1.0, residual->exponent);
-	query->rotated_offset = 0.5 * ((1 << bits) - 1) * vecidx_sum(residual->values, query->padded);
+	query->rotated_scale = residual->unit;
+	query->rotated_offset = 0.5 * ((1 << vecidx_quant_rerank_bits(params)) - 1) * moments.sum;
 	query->rerank_bound = vecidx_clamp(VECIDX_BOUND_EPSILON * norm);
 }
 
@@ -225,12 +182,20 @@ vecidx_query_init(void *memory, const VecIdxQuantizer *quantizer, const float *r
 
 	residual.values = keeps_row(params) ? values : floats;
 	vecidx_rotation_apply(quantizer, row, &residual);
-	init_estimate(query, &residual, row, bytes, levels);
+	init_sums(query, &residual, row, bytes, levels);
 	if (keeps_row(params))
 		query->row = memcpy(floats, row, sizeof(float) * params->dimensions);
-	else
-		init_rerank(query, &residual, vecidx_quant_rerank_bits(params));
 	return query;
+}
+
+/*
+ * The estimate from the product of a code's levels with the query's integers.
+ * No value here is infinite, nor near it as double, so the result is no NaN.
+ */
+static inline float
+estimate_from_dot(const VecIdxQuery *query, int32 dot, float f0, float f1)
+{
+	return vecidx_clamp(query->base + f0 + f1 * (query->step * (dot - query->level_offset)));
 }
 
 float
@@ -257,8 +222,52 @@ vecidx_query_estimate(const VecIdxQuery *query, const uint8 *code, float f0, flo
 		default:
 			return (float) kernels->hamming(code, query->levels, query->padded / 8);
 	}
-	/* none of these is infinite, nor near it as double: never NaN */
-	return vecidx_clamp(query->base + f0 + f1 * (query->step * (dot - query->level_offset)));
+	return estimate_from_dot(query, dot, f0, f1);
+}
+
+/* The products of several codes' levels with the query's integers; not for Hamming. */
+static void
+compute_dots(const VecIdxQuery *query, const uint8 *const *codes, int count, int32 *dots)
+{
+	const VecIdxKernels *kernels = query->kernels;
+	const int8 *integers = (const int8 *) query->levels;
+
+	switch (query->bits)
+	{
+		case 1:
+			kernels->dots_b1(codes, count, query->levels, query->padded, dots);
+			break;
+		case 2:
+			kernels->dots_b2(codes, count, integers, query->padded, dots);
+			break;
+		case 4:
+			kernels->dots_b4(codes, count, integers, query->padded, dots);
+			break;
+		default:
+			kernels->dots_b8(codes, count, integers, query->padded, dots);
+			break;
+	}
+}
+
+void
+vecidx_query_estimates(const VecIdxQuery *query, const uint8 *const *codes, const float *f0,
+					   const float *f1, int count, float *estimates)
+{
+	if (query->bits == 0)
+	{
+		for (int i = 0; i < count; i++)
+			estimates[i] = vecidx_query_estimate(query, codes[i], 0, 0);
+		return;
+	}
+	for (int i = 0; i < count; i += ESTIMATE_CHUNK)
+	{
+		int			some = Min(ESTIMATE_CHUNK, count - i);
+		int32		dots[ESTIMATE_CHUNK];
+
+		compute_dots(query, codes + i, some, dots);
+		for (int j = 0; j < some; j++)
+			estimates[i + j] = estimate_from_dot(query, dots[j], f0[i + j], f1[i + j]);
+	}
 }
 
 float

@@ -87,32 +87,16 @@ vecidx_rotation_init(VecIdxQuantizer *quantizer)
 
 /* Writes row - centroid, zero beyond the dimensions; returns the largest magnitude. */
 static float
-subtract_centroid(const VecIdxQuantizer *quantizer, const float *row, float *restrict out)
+subtract_centroid(const VecIdxQuantizer *quantizer, const float *row, float *out)
 {
-	const float *centroid = vecidx_quantizer_centroid(quantizer);
 	int			dimensions = quantizer->params.dimensions;
-	float		largest[8] = {0};
 
-	for (int i = 0; i < dimensions; i++)
-		out[i] = row[i] - centroid[i];
 	memset(out + dimensions, 0, sizeof(float) * (quantizer->padded - dimensions));
-
-	for (int i = 0; i < quantizer->padded; i += 8)
-	{
-		for (int j = 0; j < 8; j++)
-		{
-			float		magnitude = fabsf(out[i + j]);
-
-			largest[j] = magnitude > largest[j] ? magnitude : largest[j];
-		}
-	}
-	for (int j = 1; j < 8; j++)
-		largest[0] = Max(largest[0], largest[j]);
-	return largest[0];
+	return vecidx_kernels()->subtract(row, vecidx_quantizer_centroid(quantizer), out, dimensions);
 }
 
-/* The same for residuals that float cannot square: divides by the 2^exponent returned. */
-static int
+/* The same for residuals that float cannot square: divides by the power of two returned. */
+static double
 subtract_centroid_scaled(const VecIdxQuantizer *quantizer, const float *row, float *out)
 {
 	const float *centroid = vecidx_quantizer_centroid(quantizer);
@@ -131,7 +115,7 @@ subtract_centroid_scaled(const VecIdxQuantizer *quantizer, const float *row, flo
 	scale = ldexp(1.0, -exponent);
 	for (int i = 0; i < dimensions; i++)
 		out[i] = (float) (((double) row[i] - (double) centroid[i]) * scale);
-	return exponent;
+	return ldexp(1.0, exponent);
 }
 
 static void
@@ -160,32 +144,43 @@ kac_step(float *restrict x, float *restrict y, int half)
 	}
 }
 
-/* Fills residual for a row; residual->values points to room for padded floats. */
+/*
+ * One round: factors and transform.  The coordinates that the transform leaves
+ * out are at the other end of it.
+ */
+static void
+rotate_round(const VecIdxQuantizer *quantizer, int round, float *x)
+{
+	const float *factors = vecidx_quantizer_factors(quantizer, round);
+	int			start = transform_start(quantizer, round);
+	int			left_out = round % 2 == 0 ? quantizer->transform : 0;
+
+	multiply(x + left_out, factors + left_out, quantizer->padded - quantizer->transform);
+	vecidx_kernels()->hadamard(x + start, factors + start, quantizer->transform);
+}
+
+/* Fills residual for a row, but for norm2; residual->values points to room for padded floats. */
 void
 vecidx_rotation_apply(const VecIdxQuantizer *quantizer, const float *row, VecIdxResidual *residual)
 {
-	const VecIdxKernels *kernels = vecidx_kernels();
 	float	   *x = residual->values;
-	int			n = quantizer->padded;
+	int			half = quantizer->padded / 2;
 	float		largest = subtract_centroid(quantizer, row, x);
 
 	Assert(quantizer->params.metric != VECIDX_HAMMING);
 
-	residual->exponent = 0;
-	residual->norm2 = 0;
+	residual->unit = 1.0;
 	if (largest == 0)
 		return;
 	if (!(largest >= SMALLEST_UNSCALED && largest <= LARGEST_UNSCALED))
-		residual->exponent = subtract_centroid_scaled(quantizer, row, x);
+		residual->unit = subtract_centroid_scaled(quantizer, row, x);
 
 	for (int round = 0; round < VECIDX_ROTATION_ROUNDS; round++)
 	{
-		multiply(x, vecidx_quantizer_factors(quantizer, round), n);
-		kernels->hadamard(x + transform_start(quantizer, round), quantizer->transform);
+		rotate_round(quantizer, round, x);
 		if (step_follows(quantizer, round))
-			kac_step(x, x + n / 2, n / 2);
+			kac_step(x, x + half, half);
 	}
-	residual->norm2 = vecidx_sum_squares(x, n);
 }
 
 /*
@@ -203,7 +198,7 @@ vecidx_rotation_invert(const VecIdxQuantizer *quantizer, float *values)
 	{
 		if (step_follows(quantizer, round))
 			kac_step(values, values + n / 2, n / 2);
-		kernels->hadamard(values + transform_start(quantizer, round), quantizer->transform);
+		kernels->hadamard(values + transform_start(quantizer, round), NULL, quantizer->transform);
 		multiply(values, vecidx_quantizer_factors(quantizer, round), n);
 	}
 }

@@ -11,27 +11,46 @@ import numpy as np
 
 sys.dont_write_bytecode = True  # no __pycache__ in the source tree
 
+import cold
 import dataset
+import figures
 import memory
-import plot
+import report
 from contenders import HnswlibContender, OPERATORS, make_contender
 from server import SCHEMA, Cluster, Database, ServerError, stop_on_signals, timed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MB = 1 << 20
+COLD_BUFFERS = 512              # shared_buffers in MB of a run with cold pages
 
 
 def main():
     options = parse_arguments()
     stop_on_signals()
+    contenders = [make_contender(text) for text in options.index]
+    if not options.scale:
+        run(options, contenders)
+        return
+    runs = []
+    for rows in options.scale:
+        folder = os.path.join(options.out, "rows-%d" % rows)
+        runs.append((rows, run(argparse.Namespace(**{**vars(options), "rows": rows, "out": folder}),
+                               contenders)))
+    report.write_scale(options, runs)
+
+
+def run(options, contenders):
+    """Measures and reports one data set; returns the contenders' results."""
     os.makedirs(options.out, exist_ok=True)
     data = dataset.DataSet(options.data, options.metric, options.rows, options.queries)
-    contenders = [make_contender(text) for text in options.index]
+    if options.rows is not None and data.rows < options.rows:
+        raise ValueError("%s has only %d rows" % (options.data, data.rows))
     say("data: %s, %d rows, %d dimensions, %d queries, %s"
         % (data.name(), data.rows, data.dim, len(data.queries), data.metric))
     truth = dataset.exact_neighbours(data, options.k, options.out)
     results = measure_all(options, data, truth, contenders)
-    report(options, data, results)
+    report.write(options, data, results)
+    return results
 
 
 def parse_arguments():
@@ -42,13 +61,16 @@ def parse_arguments():
     add("--metric", required=True, choices=dataset.METRICS)
     add("--index", action="append", required=True, metavar="NAME[(OPTION=VALUE,...)]",
         help="vecidx, vecidx-vector, pgvector or hnswlib; may be given several times")
-    add("--rows", type=int, help="use only the first ROWS rows of the base")
-    add("--queries", type=int, help="use only the first QUERIES queries")
+    add_data_arguments(parser)
     add("--k", type=int, default=10, help="rows per query (default %(default)s)")
     add("--ef", type=number_list(int), default=[10, 20, 40, 80, 160, 320],
         help="search widths, comma separated")
     add("--target-recall", type=number_list(float), default=[0.90, 0.95, 0.99],
         help="vecidx.target_recall values tried with default settings (an empty list: none)")
+    add("--at", type=number_list(float), default=[0.95, 0.99],
+        help="recalls at which contenders are compared, comma separated")
+    add("--cold", type=number_list(str), default=[], metavar="WHAT,...",
+        help="besides, each query once with cold pages: rerank, all (or both)")
     add("--seconds", type=int, default=5, help="length of each timing (default %(default)s)")
     add("--repeat", type=int, default=1, help="timings per point, the median counts")
     add("--clients", type=number_list(int), default=[1], help="numbers of clients, comma separated")
@@ -56,9 +78,25 @@ def parse_arguments():
     add("--out", default="bench-out", help="folder for results and exact neighbours")
     add_server_arguments(parser)
     options = parser.parse_args()
-    if options.pin and options.dsn is not None:
-        parser.error("--pin needs a cluster of bench.py's own, not --dsn")
+    check_arguments(parser, options)
     return options
+
+
+def add_data_arguments(parser):
+    add = parser.add_argument
+    add("--rows", type=int, help="use only the first ROWS rows of the base")
+    add("--scale", type=number_list(int), default=[],
+        help="measure at each of these numbers of rows, and the growth between them")
+    add("--queries", type=int, help="use only the first QUERIES queries")
+
+
+def check_arguments(parser, options):
+    if options.dsn is not None and (options.pin or options.cold):
+        parser.error("--pin and --cold need a cluster of bench.py's own, not --dsn")
+    if options.scale and options.rows is not None:
+        parser.error("--scale says how many rows, so --rows cannot")
+    if not set(options.cold) <= set(cold.DROPPED):
+        parser.error("--cold: choose from " + ", ".join(cold.DROPPED))
 
 
 def add_server_arguments(parser):
@@ -67,7 +105,7 @@ def add_server_arguments(parser):
     add("--cluster", metavar="DIR", help="keep the cluster and its indexes here for further runs")
     add("--rebuild", action="append", default=[], metavar="NAME", help="build again, though kept")
     add("--work-dir", default="/var/tmp", help="where a throw-away cluster goes")
-    add("--shared-buffers", type=int, metavar="MB", help="default: enough for the largest index")
+    add("--shared-buffers", type=int, metavar="MB", help="default: enough for the largest index; 512 with --cold")
     add("--maintenance-work-mem", type=int, metavar="MB", help="default: enough for any build")
     add("--build-workers", type=int, default=0, help="parallel workers (hnswlib: further threads)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="session setting")
@@ -106,6 +144,8 @@ def build_memory(options, data):
 
 def server_settings(options, data):
     buffers = min(int(1.1 * index_estimate(data)) // MB + 256, memory.total_ram() // 2 // MB)
+    if options.cold:
+        buffers = COLD_BUFFERS
     return {"shared_buffers": "%dMB" % (options.shared_buffers or buffers), "huge_pages": "try",
             "jit": "off", "autovacuum": "off", "fsync": "off", "max_wal_size": "16GB",
             "checkpoint_timeout": "1h", **pairs(options.server_set)}
@@ -121,7 +161,7 @@ def measure_all(options, data, truth, contenders):
             cluster = Cluster(options.cluster, options.work_dir, settings)
             cluster.start()
         dsn = options.dsn or (cluster.dsn if cluster else None)
-        bench = Bench(options, data, truth, Database(dsn, cluster) if dsn else None)
+        bench = Bench(options, data, truth, Database(dsn, cluster, options.pin) if dsn else None)
         return bench.run(contenders)
     finally:
         if cluster is not None:
@@ -174,17 +214,19 @@ class Bench:
         items, queries = self.load(contender.sql_type)
         index = self.index_name(contender, items)
         build = self.build(contender, index, items)
-        say("  build %s" % describe_build(build))
-        points = []
-        for knob, settings, automatic in contender.knobs(self.options.ef, self.options.target_recall):
-            statement = search_statement(items, queries, self.data.metric, self.options.k)
-            points += self.measure_point(index, statement, knob, settings, automatic)
+        say("  build %s" % report.describe_build(build))
+        knobs = contender.knobs(self.options.ef, self.options.target_recall)
+        statement = search_statement(items, queries, self.data.metric, self.options.k)
+        points = [p for knob in knobs for p in self.measure_point(index, statement, *knob)]
+        cold_runs = self.measure_cold(index, {"search": statement, "queries": len(self.data.queries),
+                                             "warm": reading(items, queries, self.data.metric)},
+                                      knobs, points)
         if self.kept:
             self.db.psql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = '%s'::regclass"
                          % index)
         else:
             self.db.psql("DROP INDEX %s" % index)
-        return {"label": contender.label, "build": build, "points": points,
+        return {"label": contender.label, "build": build, "points": points, "cold": cold_runs,
                 "floor": self.floor(items, queries), "options": contender.with_options}
 
     def load(self, sql_type):
@@ -249,28 +291,46 @@ class Bench:
         recall = dataset.recall(self.data, self.truth, returned, self.options.k)
         points = []
         for clients in self.options.clients:
-            qps = self.timing(statement, settings, clients)
-            points.append({"knob": knob, "clients": clients, "recall": recall, "qps": qps,
-                           "auto": automatic, "planner": chosen,
+            timing = self.timing(statement, settings, clients)
+            points.append({"knob": knob, **timing, "recall": recall, "auto": automatic,
+                           "planner": chosen,
                            "short": sum(len(r) < self.options.k for r in returned)})
-            say("  %-12s %d client(s): recall %.4f, %.0f queries/s" % (knob, clients, recall, qps))
+            say_point(points[-1])
         return points
 
+    def measure_cold(self, index, statement, knobs, points):
+        """What the searches cost whose pages are not in memory, for each setting."""
+        runs = []
+        recalls = {p["knob"]: p["recall"] for p in points}
+        for dropped in self.options.cold:
+            files = cold.IndexFiles(self.db, index, dropped)
+            if files.empty():
+                say("  --cold %s skipped: no such pages" % dropped)
+                continue
+            for knob, settings, _ in knobs:
+                settings = {**self.session_settings, **settings, "enable_seqscan": "off"}
+                runs.append({"knob": knob, "recall": recalls[knob],
+                             **cold.run(files, statement, settings)})
+                say("  %-12s %s cold: p50 %.0f µs, again %.0f µs" % (
+                    knob, dropped, runs[-1]["cold"]["p50"], runs[-1]["again"]["p50"]))
+        return runs
+
     def floor(self, items, queries):
-        """Queries per second of the same round trip with a primary-key look-up instead."""
+        """The same round trip with a primary-key look-up instead, by number of clients."""
         statement = ("SELECT id FROM %s WHERE id = (SELECT id FROM %s WHERE id = {q})"
                      % (items, queries))
         if items not in self.floors:
-            self.floors[items] = {c: self.timing(statement, self.session_settings, c)
+            self.floors[items] = {str(c): self.timing(statement, self.session_settings, c)
                                   for c in self.options.clients}
         return self.floors[items]
 
     def timing(self, statement, settings, clients):
+        """Median queries/s of the repeats, and percentiles over the latencies of all of them."""
         script = "\\set q random(1, %d)\n%s;\n" % (len(self.data.queries), statement.format(q=":q"))
-        pgbench = self.db.pinned_pgbench if self.options.pin else self.db.pgbench
-        rates = [pgbench(script, settings, clients, self.options.seconds)
-                 for _ in range(self.options.repeat)]
-        return float(np.median(rates))
+        runs = [self.db.pgbench(script, settings, clients, ["-T", str(self.options.seconds)])
+                for _ in range(self.options.repeat)]
+        return {"clients": clients, "qps": float(np.median([rate for rate, _ in runs])),
+                **figures.percentiles(np.concatenate([micros for _, micros in runs]))}
 
     # ------------------------------------------------------------ hnswlib
 
@@ -283,7 +343,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             build, answer = self.converse(contender, folder)
             points = [p for point in answer["points"] for p in self.hnswlib_points(point)]
-        return {"label": contender.label, "build": build, "points": points, "floor": {},
+        return {"label": contender.label, "build": build, "points": points, "floor": {}, "cold": [],
                 "options": contender.with_options}
 
     def converse(self, contender, folder):
@@ -298,7 +358,7 @@ class Bench:
             build = {"seconds": built["seconds"], "peak_bytes": watch.stop(),
                      "index_bytes": built["bytes"]}
             build = remember_build(build, kept)
-            say("  build %s" % describe_build(build))
+            say("  build %s" % report.describe_build(build))
             return build, exchange(process, "search")
         finally:
             process.stdin.close()
@@ -327,10 +387,15 @@ class Bench:
     def hnswlib_points(self, point):
         recall = dataset.recall(self.data, self.truth, np.load(point["ids"]), self.options.k)
         for clients, qps in point["qps"].items():
-            say("  ef %-9d %s client(s): recall %.4f, %.0f queries/s"
-                % (point["ef"], clients, recall, qps))
-            yield {"knob": "ef %d" % point["ef"], "clients": int(clients), "recall": recall,
-                   "qps": qps, "auto": False, "planner": None, "short": 0}
+            known = figures.percentiles(point["micros"] if int(clients) == 1 else [])
+            found = {"knob": "ef %d" % point["ef"], "clients": int(clients), "qps": qps, **known,
+                     "recall": recall, "auto": False, "planner": None, "short": 0}
+            say_point(found)
+            yield found
+
+
+def say_point(point):
+    say("  %(knob)-12s %(clients)d client(s): recall %(recall).4f, %(qps).0f queries/s" % point)
 
 
 def exchange(process, line):
@@ -361,6 +426,12 @@ def search_statement(items, queries, metric, k):
             % (items, OPERATORS[metric], queries, k))
 
 
+def reading(items, queries, metric):
+    """SQL that reads the table's rows and the query vectors, but no index on the vectors."""
+    return ("SET enable_indexscan = off; SELECT count(*) FROM %s; SELECT count(v %s v) FROM %s"
+            % (items, OPERATORS[metric], queries))
+
+
 def plan_uses(database, index, statement, settings):
     plan = database.psql("PREPARE s(int) AS %s; EXPLAIN (COSTS off) EXECUTE s(1);"
                          % statement.format(q="$1"), settings)
@@ -374,71 +445,6 @@ def answers(database, statement, settings, queries):
         script.append("\\echo -\nEXECUTE s(%d);" % q)
     output = database.psql("\n".join(script), settings)
     return [np.array(block.split(), np.int64) - 1 for block in output.split("-\n")[1:]]
-
-
-# ---------------------------------------------------------------- reporting
-
-def describe_build(build):
-    return "%.1f s, %s of memory, index of %s" % (
-        build["seconds"], megabytes(build["peak_bytes"]), megabytes(build["index_bytes"]))
-
-
-def megabytes(size):
-    return "-" if size is None else "%.1f MB" % (size / MB)
-
-
-def report(options, data, results):
-    """Prints the table and writes results.json, table.txt and recall-qps.svg."""
-    lines = ["", "%s: %d rows, %d dimensions, %s, recall@%d over %d queries"
-             % (data.name(), data.rows, data.dim, data.metric, options.k, len(data.queries)), ""]
-    lines += build_table(results) + [""] + point_table(results)
-    say("\n".join(lines))
-    with open(os.path.join(options.out, "table.txt"), "w") as f:
-        f.write("\n".join(lines[1:]) + "\n")
-    with open(os.path.join(options.out, "results.json"), "w") as f:
-        json.dump({"arguments": vars(options), "results": results}, f, indent=1)
-    points = [dict(p, label=r["label"]) for r in results for p in r["points"]]
-    if points:
-        title = "%s, %d x %d, %s" % (data.name(), data.rows, data.dim, data.metric)
-        plot.write_plot(os.path.join(options.out, "recall-qps.svg"), title, points)
-
-
-def build_table(results):
-    lines = ["%-32s %10s %14s %14s" % ("index", "build s", "build memory", "index size")]
-    for r in results:
-        b = r["build"]
-        lines.append("%-32s %10.1f %14s %14s" % (r["label"], b["seconds"],
-                                                megabytes(b["peak_bytes"]), megabytes(b["index_bytes"])))
-    return lines
-
-
-def point_table(results):
-    """µs net of the floor: what the search itself costs a client, beside the round trip."""
-    lines = ["%-32s %-12s %7s %8s %9s %9s %9s" % ("index", "setting", "clients", "recall", "queries/s",
-                                               "µs", "µs net")]
-    marks = set()
-    for r in results:
-        for clients, qps in r["floor"].items():
-            lines.append("%-32s %-12s %7d %8s %9.0f %9.0f" % (r["label"], "floor", clients, "", qps,
-                                                            1e6 * clients / qps))
-        for p in r["points"]:
-            lines.append(point_line(r, p, marks))
-    if "*" in marks:
-        lines.append("* the planner prefers a sequential scan; the index was forced")
-    if "!" in marks:
-        lines.append("! some queries returned fewer rows than asked for")
-    return lines
-
-
-def point_line(result, point, marks):
-    clients = point["clients"]
-    micros = 1e6 * clients / point["qps"]
-    floor = result["floor"].get(clients)
-    net = "%9.0f" % (micros - 1e6 * clients / floor) if floor else "%9s" % ""
-    mark = ("*" if point["planner"] is False else "") + ("!" if point["short"] else "")
-    marks.update(mark)
-    return "%-32s %-12s %7d %8.4f %9.0f %9.0f %s %s" % (
-        result["label"], point["knob"], clients, point["recall"], point["qps"], micros, net, mark)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Reads one JSON request from standard input, answers in lines of JSON: {"event": 
 "built", then "done". Between them it waits for a line, so that the caller can start its watch.
 Returned row numbers go to files, because they are many.
 """
+import contextlib
 import json
 import os
 import sys
@@ -54,28 +55,48 @@ def open_index(request, data):
 
 
 def measure(index, data, request, number, ef):
-    """Row numbers of one untimed pass over all queries, then queries per second per client count."""
+    """Row numbers of one untimed pass over all queries, then queries per second per client count,
+    then the latency of each query, asked alone by one thread."""
     index.set_ef(max(ef, request["k"]))
     ids, _ = index.knn_query(data.queries, k=request["k"], num_threads=1)
     path = os.path.join(request["folder"], "hnswlib-%d.npy" % number)
     np.save(path, ids.astype(np.int64))
     rates = {str(c): rate(index, data, request, c) for c in request["clients"]}
-    return {"ef": ef, "ids": path, "qps": rates}
+    return {"ef": ef, "ids": path, "qps": rates, "micros": latencies(index, data, request)}
+
+
+def latencies(index, data, request):
+    """µs of each query, the call from Python included."""
+    found = []
+    with processors(request, 1):
+        for query in data.queries:
+            start = time.perf_counter_ns()
+            index.knn_query(query, k=request["k"], num_threads=1)
+            found.append((time.perf_counter_ns() - start) / 1000)
+    return found
+
+
+@contextlib.contextmanager
+def processors(request, clients):
+    """Confines the process to as many processors as there are clients, where that was asked for."""
+    everywhere = os.sched_getaffinity(0)
+    if request["pin"]:
+        os.sched_setaffinity(0, set(sorted(everywhere)[:clients]))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, everywhere)
 
 
 def rate(index, data, request, clients):
     """Queries per second of so many threads, each answering one query at a time."""
-    everywhere = os.sched_getaffinity(0)
-    if request["pin"]:
-        os.sched_setaffinity(0, set(sorted(everywhere)[:clients]))
     count = 0
-    start = time.monotonic()
-    while time.monotonic() - start < request["seconds"]:
-        index.knn_query(data.queries, k=request["k"], num_threads=clients)
-        count += len(data.queries)
-    elapsed = time.monotonic() - start
-    os.sched_setaffinity(0, everywhere)
-    return count / elapsed
+    with processors(request, clients):
+        start = time.monotonic()
+        while time.monotonic() - start < request["seconds"]:
+            index.knn_query(data.queries, k=request["k"], num_threads=clients)
+            count += len(data.queries)
+        return count / (time.monotonic() - start)
 
 
 if __name__ == "__main__":

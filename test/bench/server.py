@@ -2,6 +2,7 @@
 
 Everything goes through psql and pgbench, so that no database driver is needed.
 """
+import glob
 import os
 import shutil
 import signal
@@ -55,10 +56,17 @@ class Cluster:
         self.server_program("pg_ctl", "-D", self.data, "-w", "-t", "300", "-o", quoted,
                             "-l", os.path.join(self.data, "log"), "start")
 
-    def close(self):
+    def stop(self, mode):
         if os.path.exists(os.path.join(self.data, "postmaster.pid")):
-            mode = "immediate" if self.temporary else "fast"
             self.server_program("pg_ctl", "-D", self.data, "-w", "-t", "600", "-m", mode, "stop")
+
+    def restart(self):
+        """Empties shared buffers; what they held is on disk or in the system's cache."""
+        self.stop("fast")
+        self.start()
+
+    def close(self):
+        self.stop("immediate" if self.temporary else "fast")
         if self.temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -82,9 +90,10 @@ class Cluster:
 class Database:
     """One database of a server, reached by psql and pgbench."""
 
-    def __init__(self, dsn, cluster=None):
+    def __init__(self, dsn, cluster=None, pinned=False):
         self.dsn = dsn
         self.cluster = cluster
+        self.pinned = pinned
         self.bin = server_bin()
 
     def environment(self, settings):
@@ -137,31 +146,38 @@ class Database:
     def session(self, settings):
         return Session(self, settings)
 
-    def pinned_pgbench(self, script, settings, clients, seconds):
-        """pgbench with each client and its backend sharing as many processors as there are clients."""
+    def pgbench(self, script, settings, clients, limit):
+        """Queries per second of one statement, prepared once per client, and the µs of each.
+
+        limit are pgbench's arguments that say when to end.  Latencies are in order for one client.
+        Where processors are pinned, each client and its backend share as many as there are clients.
+        """
+        if not self.pinned:
+            return self.run_pgbench(script, settings, clients, limit)
         everywhere = os.sched_getaffinity(0)
         some = set(sorted(everywhere)[:clients])
         try:
             self.cluster.allow_processors(some)
             os.sched_setaffinity(0, some)
-            return self.pgbench(script, settings, clients, seconds)
+            return self.run_pgbench(script, settings, clients, limit)
         finally:
             os.sched_setaffinity(0, everywhere)
             self.cluster.allow_processors(everywhere)
 
-    def pgbench(self, script, settings, clients, seconds):
-        """Queries per second of one statement, prepared once per client."""
-        with tempfile.NamedTemporaryFile("w", suffix=".sql") as f:
-            f.write(script)
-            f.flush()
-            command = [os.path.join(self.bin, "pgbench"), "-n", "-M", "prepared", "-f", f.name,
-                       "-c", str(clients), "-j", str(clients), "-T", str(seconds),
-                       "--random-seed=1", self.dsn]
+    def run_pgbench(self, script, settings, clients, limit):
+        with tempfile.TemporaryDirectory(prefix="vecidx-bench-") as folder:
+            path = os.path.join(folder, "script.sql")
+            with open(path, "w") as f:
+                f.write(script)
+            command = [os.path.join(self.bin, "pgbench"), "-n", "-M", "prepared", "-f", path,
+                       "-c", str(clients), "-j", str(clients), *limit, "--random-seed=1",
+                       "--log", "--log-prefix", os.path.join(folder, "log"), self.dsn]
             done = subprocess.run(command, env=self.environment(settings), text=True,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            latencies = read_latencies(glob.glob(os.path.join(folder, "log.*")))
         for line in done.stdout.splitlines():
             if done.returncode == 0 and line.startswith("tps = "):
-                return float(line.split()[2])
+                return float(line.split()[2]), latencies
         raise ServerError("pgbench: " + done.stderr.strip())
 
 
@@ -201,6 +217,15 @@ def timed(session, sql):
     start = time.monotonic()
     session.run(sql)
     return time.monotonic() - start
+
+
+def read_latencies(paths):
+    """µs per transaction from pgbench's logs, one a thread: the third word of each line."""
+    micros = []
+    for path in paths:
+        with open(path, "rb") as log:
+            micros += [int(line.split(b" ", 3)[2]) for line in log]
+    return np.array(micros, np.int64)
 
 
 def copy_chunks(matrix, sql_type):

@@ -11,9 +11,13 @@ import numpy as np
 
 sys.dont_write_bytecode = True
 
+import cold
 import contenders
 import dataset
+import figures
+import picture
 import plot
+import report
 import server
 
 
@@ -152,13 +156,145 @@ class Contenders(unittest.TestCase):
             contenders.make_contender("none")
 
 
-class Plot(WithFolder):
-    def test_is_well_formed_and_shows_every_point(self):
-        points = [{"label": "a<b", "clients": c, "recall": r, "qps": 100 * c, "auto": r == 1, "knob": "ef"}
-                  for c in (1, 2) for r in (0.2, 0.9, 1.0)]
-        plot.write_plot(self.path("p.svg"), "title & more", points)
+def point(recall, qps, clients=1, **more):
+    return {"label": "vecidx", "knob": "ef", "clients": clients, "recall": recall, "qps": qps,
+            "auto": False, "planner": True, "short": 0, "p50": None, "p95": None, "p99": None, **more}
+
+
+def result(label, points, floor_qps=None):
+    floor = {"1": point(None, floor_qps)} if floor_qps else {}
+    return {"label": label, "points": points, "floor": floor, "cold": [], "options": {},
+            "build": {"seconds": 2.0, "peak_bytes": None, "index_bytes": 3 << 20}}
+
+
+class Latencies(WithFolder):
+    def test_all_logs_of_a_run_are_read(self):
+        for name, lines in (("log.7", "0 1 20 0 1700000000 5\n0 2 30 0 1700000000 6\n"),
+                            ("log.7.1", "1 1 40 0 1700000000 7\n")):
+            with open(self.path(name), "w") as f:
+                f.write(lines)
+        found = server.read_latencies([self.path("log.7"), self.path("log.7.1")])
+        self.assertEqual(found.tolist(), [20, 30, 40])
+
+    def test_percentiles(self):
+        self.assertEqual(figures.percentiles(np.arange(101)), {"p50": 50.0, "p95": 95.0, "p99": 99.0})
+        self.assertEqual(figures.percentiles([]), {"p50": None, "p95": None, "p99": None})
+
+
+class Curves(unittest.TestCase):
+    CURVE = [point(0.90, 1000), point(0.99, 100), point(0.95, 90), point(0.85, 900)]
+
+    def test_front_leaves_out_what_another_point_beats(self):
+        self.assertEqual([p["recall"] for p in figures.front(self.CURVE)], [0.90, 0.99])
+
+    def test_between_two_points(self):
+        # 1 - recall and queries/s both fall tenfold along the line, so they fall together
+        found = figures.at_recall(self.CURVE, 0.98)
+        self.assertAlmostEqual(found["qps"], 200)
+        self.assertEqual(found["between"], [0.90, 0.99])
+
+    def test_at_below_and_above_what_was_measured(self):
+        self.assertEqual(figures.at_recall(self.CURVE, 0.99), {"qps": 100, "between": [0.99, 0.99]})
+        self.assertEqual(figures.at_recall(self.CURVE, 0.80), {"qps": 1000, "between": [0.90, 0.90]})
+        self.assertEqual(figures.at_recall(self.CURVE, 0.995), {"qps": None, "reaches": 0.99})
+        self.assertEqual(figures.at_recall([], 0.9), {"qps": None, "reaches": None})
+
+
+class Ratios(unittest.TestCase):
+    RESULTS = [result("vecidx", [point(0.95, 10_000)], 50_000),
+               result("pgvector(m=24)", [point(0.95, 2_000), point(0.96, 9_000, short=1)], 50_000),
+               result("hnswlib", [point(0.95, 20_000)])]
+
+    def test_time_above_the_floor_is_compared_with_all_of_hnswlibs(self):
+        ours, theirs, _ = figures.compare(self.RESULTS, [0.95])
+        self.assertAlmostEqual(ours["us"], 100)
+        self.assertAlmostEqual(ours["net_us"], 80)
+        self.assertAlmostEqual(ours["qps_to_pgvector"], 5)
+        self.assertAlmostEqual(ours["net_to_pgvector"], 480 / 80)
+        self.assertAlmostEqual(ours["qps_to_hnswlib"], 0.5)
+        self.assertAlmostEqual(ours["net_to_hnswlib"], 50 / 80)
+        self.assertAlmostEqual(theirs["qps_to_pgvector"], 1)
+
+    def test_a_level_out_of_reach_has_no_ratio(self):
+        ours, theirs, _ = figures.compare(self.RESULTS, [0.96])
+        self.assertEqual([r["reaches"] for r in (ours, theirs)], [0.95, 0.95])
+        self.assertIsNone(ours["qps_to_pgvector"])
+        self.assertIn("not reached, only 0.9500", "\n".join(report.ratio_table([ours, theirs])))
+
+    def test_several_clients_over_one(self):
+        points = [point(0.95, 1000), point(0.95, 1900, clients=2)]
+        self.assertIsNone(report.over_one_client(points[0], points))
+        self.assertAlmostEqual(report.over_one_client(points[1], points), 1.9)
+
+    def test_growth(self):
+        large = [result("vecidx", [point(0.95, 5_000)], 50_000)]
+        grown = figures.growth([(1000, self.RESULTS), (9000, large)], [0.95])
+        ours = grown[0]
+        self.assertEqual((ours["label"], ours["rows"]), ("vecidx", [1000, 9000]))
+        self.assertAlmostEqual(ours["growth"], 180 / 80)
+        self.assertIsNone(grown[1]["growth"])
+        self.assertIn("2.25", report.scale_table(grown)[1])
+
+
+class ColdPages(WithFolder):
+    BLOCK = 8192
+
+    def index_file(self, kinds):
+        """A file with a page of each kind, and last one that was never written."""
+        with open(self.path("index"), "wb") as f:
+            for kind in kinds:
+                f.write(bytes(self.BLOCK - 8) + struct.pack("<IHH", 3, kind, cold.PAGE_ID))
+            f.write(bytes(self.BLOCK))
+        return self.path("index")
+
+    def test_pages_are_told_apart_by_their_tails(self):
+        path = self.index_file([1, 4, 7, 7, 5])
+        self.assertEqual(cold.chosen_blocks(path, self.BLOCK, cold.DROPPED["rerank"]).tolist(),
+                         [False, False, True, True, False, False])
+        self.assertTrue(cold.chosen_blocks(path, self.BLOCK, cold.DROPPED["all"]).all())
+
+    def test_what_was_just_written_is_in_memory(self):
+        resident = cold.resident_bytes(self.index_file([7] * 9), self.BLOCK)
+        self.assertEqual(resident.tolist(), [self.BLOCK] * 10)
+
+    def test_segments_follow_each_other(self):
+        for name in ("5", "5.1", "5.2", "5.4"):
+            open(self.path(name), "w").close()
+        self.assertEqual(cold.segments(self.path("5")), [self.path(n) for n in ("5", "5.1", "5.2")])
+
+
+class Picture(WithFolder):
+    DATA = {"name": "a<b", "rows": 1000, "dim": 8, "metric": "l2", "queries": 3, "k": 10}
+
+    def runs(self):
+        """Two data sets, the second measured in two runs."""
+        ours = [point(0.2, 900), point(0.97, 700), point(1.0, 500), point(0.96, 800, auto=True, knob="target 0.95")]
+        other = dict(self.DATA, rows=2000)
+        return [{"data": self.DATA, "results": [result("vecidx", ours, 50_000)]},
+                {"data": other, "results": [result("hnswlib", ours[:2])]},
+                {"data": other, "results": [result("vecidx", ours[:3], 50_000),
+                                            result("pgvector", [point(0.99, 100)], 50_000)]}]
+
+    def test_shows_every_point_and_an_engine_always_alike(self):
+        sets = picture.merge(self.runs())
+        plot.write_plot(self.path("p.svg"), picture.panels(sets, 1))
         svg = xml.dom.minidom.parse(self.path("p.svg"))
-        self.assertEqual(len(svg.getElementsByTagName("circle")), 6)
+        shown = [(t.firstChild.data.split(",")[0], t.parentNode) for t in svg.getElementsByTagName("title")]
+        self.assertEqual(len(shown), 4 + 2 + 3 + 1)
+        ours = [mark for label, mark in shown if label == "vecidx"]
+        self.assertEqual({mark.getAttribute("fill") for mark in ours} - {"white"}, {plot.COLOURS[0]})
+        self.assertEqual([mark.getAttribute("fill") for mark in ours].count("white"), 1)
+
+    def test_table(self):
+        sets = picture.merge(self.runs())
+        rows = [line.strip("| ").split(" | ") for line in picture.markdown(sets, 1, [0.97])]
+        self.assertEqual(rows[2], ["a<b, 1,000 × 8, L2", "vecidx", "2", "3", "0.960 (default settings)",
+                                   "800", "1250", "1230", "-"])
+        self.assertEqual([r[-1] for r in rows[4:]], ["7.0", "7.0", "1.0"])
+
+    def test_clients_that_were_not_measured(self):
+        with self.assertRaises(ValueError):
+            picture.panels(picture.merge(self.runs()), 3)
 
 
 if __name__ == "__main__":

@@ -200,6 +200,58 @@ test_coarse_query(int bits)
 	unit_check(outside <= 0.08 * ROWS, "%d of %d beyond the bound", outside, ROWS);
 }
 
+/* Many codes at once give, bit for bit, what each gives alone. */
+static void
+test_together(VecIdxMetric metric, int bits)
+{
+	enum
+	{
+		DIMENSIONS = 333,
+		ROWS = 150
+	};
+	VecIdxRerank rerank = metric == VECIDX_HAMMING ? VECIDX_RERANK_NONE : VECIDX_RERANK_SQ4;
+	VecIdxQuantParams params = {metric, rerank, DIMENSIONS, bits, FIXTURE_SEED};
+	const uint8 *codes[ROWS];
+	float		f0[ROWS];
+	float		f1[ROWS];
+	float	   *rows;
+	Fixture		fixture;
+	VecIdxQuery *query;
+
+	unit_case("estimates together, %s, %d bits", fixture_metric_name(metric), bits);
+	rows = fixture_rows(metric, DIMENSIONS, ROWS);
+	for (int i = 0; metric == VECIDX_HAMMING && i < ROWS * DIMENSIONS; i++)
+		rows[i] = rows[i] > 0;
+	fixture_make(&fixture, &params, fixture_mean(rows, DIMENSIONS, ROWS));
+	for (int i = 0; i < ROWS; i++)
+	{
+		Stored		stored;
+
+		fixture_store(&fixture, rows + (Size) i * DIMENSIONS, &stored);
+		codes[i] = stored.code;
+		f0[i] = stored.factors.f0;
+		f1[i] = stored.factors.f1;
+	}
+	/* what damage may hold is brought into range alike */
+	f0[1] = FLT_MAX;
+	f1[2] = -FLT_MAX;
+	f1[3] = FLT_MAX;
+	query = fixture_query(&fixture, rows);
+	for (int count = 0; count <= ROWS; count += count < 10 ? 1 : 35)
+	{
+		float	   *estimates = unit_alloc(count * sizeof(float), 4);
+
+		vecidx_query_estimates(query, codes, f0, f1, count, estimates);
+		for (int i = 0; i < count; i++)
+		{
+			float		alone = vecidx_query_estimate(query, codes[i], f0[i], f1[i]);
+
+			unit_check(memcmp(&estimates[i], &alone, sizeof(float)) == 0, "code %d of %d: %.9g, alone %.9g",
+					   i, count, estimates[i], alone);
+		}
+	}
+}
+
 void
 suite_estimate(void)
 {
@@ -218,4 +270,10 @@ suite_estimate(void)
 	test_hamming(1024);
 	for (int bits = 1; bits <= 8; bits *= 2)
 		test_coarse_query(bits);
+	for (int bits = 1; bits <= 8; bits *= 2)
+	{
+		for (int m = 0; m < (int) lengthof(metrics); m++)
+			test_together(metrics[m], bits);
+	}
+	test_together(VECIDX_HAMMING, 1);
 }

@@ -17,6 +17,7 @@
 typedef struct Inputs
 {
 	int			n;
+	bool		extreme;		/* of the largest values */
 	uint8	   *code;
 	uint8	   *other;
 	int8	   *q;
@@ -45,7 +46,7 @@ plane_value(const uint8 *planes, int i)
 	int			value = 0;
 
 	for (int j = 0; j < 4; j++)
-		value += weight[j] * ((planes[32 * (i / 64) + 8 * j + i % 64 / 8] >> (i % 8)) & 1);
+		value += weight[j] * ((planes[64 * (i / 128) + 16 * j + i % 128 / 8] >> (i % 8)) & 1);
 	return value;
 }
 
@@ -76,6 +77,14 @@ float_at(const float *p, int i)
 	return value;
 }
 
+/* Planes are zero beyond n, where the last block is half full. */
+static void
+end_planes(uint8 *planes, int n)
+{
+	for (int j = 0; n % 128 != 0 && j < 4; j++)
+		memset(planes + n / 128 * 64 + 16 * j + 8, 0, 8);
+}
+
 /* Random inputs for codes of some bits; extreme gives the largest values there are. */
 static void
 make_inputs(Inputs *in, int n, int bits, bool extreme)
@@ -83,14 +92,15 @@ make_inputs(Inputs *in, int n, int bits, bool extreme)
 	Size		size = (Size) n * bits / 8;
 
 	in->n = n;
+	in->extreme = extreme;
 	in->code = unit_alloc(size, unit_random_below(4));
 	in->other = unit_alloc(size, unit_random_below(4));
 	in->q = unit_alloc(n, unit_random_below(4));
-	in->planes = unit_alloc(n / 2, unit_random_below(4));
+	in->planes = unit_alloc(VECIDX_PLANES_SIZE(n), unit_random_below(4));
 	in->z = unit_alloc(n * sizeof(float), unit_random_below(4));
 	fill_bytes(in->code, size);
 	fill_bytes(in->other, size);
-	fill_bytes(in->planes, n / 2);
+	fill_bytes(in->planes, VECIDX_PLANES_SIZE(n));
 	fill_floats(in->z, n);
 	for (int i = 0; i < n; i++)
 		in->q[i] = (int8) (unit_random_below(255) - 127);
@@ -100,9 +110,10 @@ make_inputs(Inputs *in, int n, int bits, bool extreme)
 
 		memset(in->code, 0xff, size);
 		memset(in->other, 0xff, size);
-		memset(in->planes, 0xff, n / 2);
+		memset(in->planes, 0xff, VECIDX_PLANES_SIZE(n));
 		memset(in->q, top, n);
 	}
+	end_planes(in->planes, n);
 }
 
 static void
@@ -162,6 +173,90 @@ check_float_dot_and_pair(const VecIdxKernels *set, const Inputs *in, int bits)
 	{
 		check_float(set, "dotf_b8", in->n, set->dotf_b8(in->code, in->z, in->n), dot, magnitude);
 		check_int(set, "pair_b8", in->n, set->pair_b8(in->code, in->other, in->n), pair);
+	}
+}
+
+/* One product, by the entry for one code. */
+static int32
+single_dot(const VecIdxKernels *set, const uint8 *code, const Inputs *in, int bits)
+{
+	switch (bits)
+	{
+		case 1:
+			return set->dot_b1(code, in->planes, in->n);
+		case 2:
+			return set->dot_b2(code, in->q, in->n);
+		case 4:
+			return set->dot_b4(code, in->q, in->n);
+		default:
+			return set->dot_b8(code, in->q, in->n);
+	}
+}
+
+static void
+batch_dots(const VecIdxKernels *set, const uint8 *const *codes, int count, const Inputs *in, int bits, int32 *dots)
+{
+	switch (bits)
+	{
+		case 1:
+			set->dots_b1(codes, count, in->planes, in->n, dots);
+			break;
+		case 2:
+			set->dots_b2(codes, count, in->q, in->n, dots);
+			break;
+		case 4:
+			set->dots_b4(codes, count, in->q, in->n, dots);
+			break;
+		default:
+			set->dots_b8(codes, count, in->q, in->n, dots);
+			break;
+	}
+}
+
+/* Many codes at once, at addresses of no alignment, give what scalar gives for each. */
+static void
+check_batch(const VecIdxKernels *set, const Inputs *in, int bits, int count)
+{
+	Size		size = (Size) in->n * bits / 8;
+	const uint8 **codes = unit_alloc(count * sizeof(uint8 *), 0);
+	int32	   *dots = unit_alloc(count * sizeof(int32), 4);
+
+	for (int i = 0; i < count; i++)
+	{
+		uint8	   *code = unit_alloc(size, unit_random_below(64));
+
+		if (in->extreme)
+			memset(code, 0xff, size);
+		else
+			fill_bytes(code, size);
+		codes[i] = code;
+	}
+	batch_dots(set, codes, count, in, bits, dots);
+	for (int i = 0; i < count; i++)
+		unit_check(dots[i] == single_dot(&vecidx_kernels_scalar, codes[i], in, bits),
+				   "%s dots_b%d n=%d: code %d of %d: %d, expected %d", set->name, bits, in->n, i, count,
+				   dots[i], single_dot(&vecidx_kernels_scalar, codes[i], in, bits));
+}
+
+static void
+test_batches(const VecIdxKernels *set, int bits)
+{
+	unit_case("kernel %s: %d-bit codes, many at once", set->name, bits);
+	for (int count = 0; count <= 100; count++)
+	{
+		Inputs		in;
+
+		make_inputs(&in, 64 * unit_random_below(12), bits, count % 10 == 9);
+		check_batch(set, &in, bits, count);
+		unit_free_all();
+	}
+	for (int i = 0; i < 2; i++)
+	{
+		Inputs		in;
+
+		make_inputs(&in, i == 0 ? LARGEST : 16384, bits, i == 0);
+		check_batch(set, &in, bits, 5);
+		unit_free_all();
 	}
 }
 
@@ -285,6 +380,136 @@ test_half(const VecIdxKernels *set)
 	}
 }
 
+/* Sums in double are equal in all sets, of addresses without alignment too. */
+static void
+test_wide(const VecIdxKernels *set)
+{
+	unit_case("kernel %s: sums in double are scalar's", set->name);
+	for (int n = 0; n < 200; n++)
+	{
+		float	   *a = unit_alloc(n * sizeof(float), unit_random_below(8));
+		float	   *b = unit_alloc(n * sizeof(float), unit_random_below(8));
+		double		found;
+		double		expected;
+
+		fill_floats(a, n);
+		fill_floats(b, n);
+		found = set->dot_wide(a, b, n);
+		expected = vecidx_kernels_scalar.dot_wide(a, b, n);
+		unit_check(found == expected, "%s dot_wide n=%d: %.17g, expected %.17g", set->name, n, found, expected);
+		check_float(set, "dot_wide and dot", n, found, vecidx_kernels_scalar.dot(a, b, n),
+					vecidx_kernels_scalar.dot_wide(a, a, n) + vecidx_kernels_scalar.dot_wide(b, b, n));
+		unit_free_all();
+	}
+}
+
+static void
+test_scale_and_subtract(const VecIdxKernels *set)
+{
+	unit_case("kernel %s: scale and subtract give scalar's bits", set->name);
+	for (int n = 0; n < 200; n++)
+	{
+		double		factor = unit_random_normal();
+		float	   *a = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
+		float	   *b = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
+		float	   *found = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
+		float	   *expected = unit_alloc(n * sizeof(float), 0);
+		float		largest;
+
+		fill_floats(a, n);
+		fill_floats(b, n);
+		if (n > 0)
+			b[unit_random_below(n)] *= -1000;
+		largest = set->subtract(a, b, found, n);
+		unit_check(largest == vecidx_kernels_scalar.subtract(a, b, expected, n),
+				   "%s n=%d: largest difference %g", set->name, n, largest);
+		unit_check(memcmp(found, expected, n * sizeof(float)) == 0, "%s subtract n=%d differs", set->name, n);
+
+		set->scale(found, factor, n);
+		for (int i = 0; i < n; i++)
+			unit_check(found[i] == (float) (expected[i] * factor), "%s scale n=%d: %g, expected %g",
+					   set->name, n, found[i], (float) (expected[i] * factor));
+		unit_free_all();
+	}
+}
+
+/* Against definitions in double, and scalar for the sums that must be equal. */
+static void
+check_rounding(const VecIdxKernels *set, const float *x, int n, VecIdxRounding rounding)
+{
+	VecIdxRounding expected = rounding;
+	int8	   *v = unit_alloc(n, unit_random_below(8));
+	int8	   *scalar_v = unit_alloc(n, 0);
+	int64		sum = 0;
+	int64		squares = 0;
+	int			far_off = 0;
+
+	set->round(x, n, &rounding, v);
+	vecidx_kernels_scalar.round(x, n, &expected, scalar_v);
+	for (int i = 0; i < n; i++)
+	{
+		double		value = (double) x[i] * rounding.inverse;
+
+		value = Max(-rounding.bottom, Min(value, rounding.top));
+		far_off += fabs(value - v[i]) > 0.5 + 1e-4;
+		sum += v[i];
+		squares += v[i] * v[i];
+	}
+	unit_check(far_off == 0, "%s round n=%d: %d are not the nearest integers", set->name, n, far_off);
+	unit_check(memcmp(v, scalar_v, n) == 0, "%s round n=%d differs from scalar", set->name, n);
+	unit_check(rounding.dot == expected.dot, "%s round n=%d: dot %.17g, expected %.17g",
+			   set->name, n, rounding.dot, expected.dot);
+	check_int(set, "round, sum", n, rounding.sum, sum);
+	check_int(set, "round, squares", n, rounding.squares, squares);
+}
+
+static void
+check_planes(const VecIdxKernels *set, int n)
+{
+	uint8	   *planes = unit_alloc(VECIDX_PLANES_SIZE(n), unit_random_below(8));
+	uint8	   *ended = unit_alloc(VECIDX_PLANES_SIZE(n), 0);
+	int8	   *v = unit_alloc(n, unit_random_below(8));
+	int			wrong = 0;
+
+	for (int i = 0; i < n; i++)
+		v[i] = (int8) (unit_random_below(16) - 8);
+	memset(planes, 0x55, VECIDX_PLANES_SIZE(n));
+	set->planes(v, n, planes);
+	for (int i = 0; i < n; i++)
+		wrong += plane_value(planes, i) != v[i];
+	unit_check(wrong == 0, "%s planes n=%d: %d integers are others", set->name, n, wrong);
+	memcpy(ended, planes, VECIDX_PLANES_SIZE(n));
+	end_planes(ended, n);
+	unit_check(memcmp(planes, ended, VECIDX_PLANES_SIZE(n)) == 0, "%s planes n=%d: not zero beyond", set->name, n);
+}
+
+/* What makes a query of a rotated vector. */
+static void
+test_query_parts(const VecIdxKernels *set)
+{
+	static const VecIdxRounding planes = {.inverse = 3,.bottom = 8,.top = 7};
+	static const VecIdxRounding bytes = {.inverse = 40,.bottom = 127,.top = 127};
+
+	unit_case("kernel %s: moments, integers and planes", set->name);
+	for (int n = 0; n <= LARGEST; n = n < 2000 ? n + 64 : n + 1536 + 64)
+	{
+		float	   *x = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
+		VecIdxMoments moments;
+		VecIdxMoments expected;
+
+		fill_floats(x, n);
+		set->measure(x, n, &moments);
+		vecidx_kernels_scalar.measure(x, n, &expected);
+		unit_check(moments.sum == expected.sum && moments.squares == expected.squares &&
+				   moments.largest == expected.largest, "%s measure n=%d differs from scalar", set->name, n);
+		check_float(set, "measure", n, moments.squares, vecidx_kernels_scalar.dot(x, x, n), moments.squares);
+		check_rounding(set, x, n, planes);
+		check_rounding(set, x, n, bytes);
+		check_planes(set, n);
+		unit_free_all();
+	}
+}
+
 static int
 parity(unsigned int bits)
 {
@@ -307,7 +532,7 @@ test_hadamard_meaning(const VecIdxKernels *set)
 
 		fill_floats(x, n);
 		memcpy(y, x, n * sizeof(float));
-		set->hadamard(y, n);
+		set->hadamard(y, NULL, n);
 		for (int i = 0; i < n; i++)
 		{
 			double		expected = 0;
@@ -333,13 +558,22 @@ test_hadamard_bits(const VecIdxKernels *set)
 		/* a round of a rotation may start at any multiple of 64 dimensions */
 		float	   *x = unit_alloc(n * sizeof(float), n < 8 ? 4 : 0);
 		float	   *y = unit_alloc(n * sizeof(float), 4);
+		float	   *factors = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
 
 		fill_floats(x, n);
+		fill_floats(factors, n);
 		x[n / 2] *= 1e20f;
 		memcpy(y, x, n * sizeof(float));
-		set->hadamard(x, n);
-		vecidx_kernels_scalar.hadamard(y, n);
+		set->hadamard(x, NULL, n);
+		vecidx_kernels_scalar.hadamard(y, NULL, n);
 		unit_check(memcmp(x, y, n * sizeof(float)) == 0, "%s hadamard n=%d differs from scalar", set->name, n);
+
+		set->hadamard(x, factors, n);
+		for (int i = 0; i < n; i++)
+			y[i] *= factors[i];
+		vecidx_kernels_scalar.hadamard(y, NULL, n);
+		unit_check(memcmp(x, y, n * sizeof(float)) == 0, "%s hadamard n=%d with factors differs from scalar",
+				   set->name, n);
 		unit_free_all();
 	}
 }
@@ -373,8 +607,14 @@ suite_kernel(void)
 	for (int i = 0; i < count; i++)
 	{
 		for (int bits = 1; bits <= 8; bits *= 2)
+		{
 			test_codes(sets[i], bits);
+			test_batches(sets[i], bits);
+		}
 		test_floats(sets[i]);
+		test_wide(sets[i]);
+		test_scale_and_subtract(sets[i]);
+		test_query_parts(sets[i]);
 		test_hamming(sets[i]);
 		test_half(sets[i]);
 		if (sets[i] != &vecidx_kernels_scalar)

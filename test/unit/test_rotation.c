@@ -18,6 +18,7 @@ rotate(const Fixture *fixture, const float *row)
 
 	residual.values = unit_alloc(vecidx_quant_padded(&fixture->params) * sizeof(float), 0);
 	vecidx_rotation_apply(fixture->quantizer, row, &residual);
+	residual.norm2 = vecidx_sum_squares(residual.values, vecidx_quant_padded(&fixture->params));
 	return residual;
 }
 
@@ -61,7 +62,7 @@ test_isometry(int dimensions)
 			unit_check(fabs(found - dot(a, b, dimensions)) <= 2e-6 * size, "<%d, %d>: %.9g, expected %.9g",
 					   i, j, found, dot(a, b, dimensions));
 		}
-		unit_check(rotated[i].exponent == 0, "an ordinary row was scaled");
+		unit_check(rotated[i].unit == 1.0, "an ordinary row was scaled");
 		unit_check(fabs(rotated[i].norm2 - dot(rotated[i].values, rotated[i].values, padded)) <=
 				   1e-12 * rotated[i].norm2, "norm2 is not that of the values");
 	}

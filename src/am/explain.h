@@ -1,0 +1,44 @@
+/*
+ * explain.h
+ *	  What scans have done: vecidx_last_scan(), and EXPLAIN where it can be
+ *	  extended.
+ */
+#ifndef VECIDX_EXPLAIN_H
+#define VECIDX_EXPLAIN_H
+
+#include "access/genam.h"
+
+/* One scan, from its first row to its end or to the next rescan. */
+typedef struct VecIdxScanStats
+{
+	Oid			index;
+	int64		k;				/* rows that will be asked for, -1 if unknown */
+	double		target_recall;	/* what the beam was chosen for */
+	uint32		ef;				/* width of the beam, at last; 0 without a walk */
+	double		slack;			/* walk goes on for as much farther than the beam */
+	double		rerank_factor;	/* share of the bound of an estimate that is believed */
+	bool		walked;
+	bool		swept;
+	uint64		expanded;		/* nodes whose neighbours were looked at */
+	uint64		estimates;		/* distances from codes */
+	uint64		reranked;		/* distances from rerank vectors */
+	uint64		exact;			/* distances from rows */
+	uint64		rows;			/* rows returned */
+} VecIdxScanStats;
+
+/* The most recent scan of this backend; without an index before the first. */
+extern VecIdxScanStats vecidx_last_scan_stats;
+
+/* Makes this the most recent scan: of scans that have begun, when they end and when they are rescanned. */
+extern void vecidx_scan_stats_publish(const VecIdxScanStats *stats);
+
+/* Adds the counters of a part; other members become those of the part. */
+extern void vecidx_scan_stats_add(VecIdxScanStats *sum, const VecIdxScanStats *part);
+
+/* What the scan has done up to now, earlier rescans included (in scan.c). */
+extern void vecidx_scan_stats_get(IndexScanDesc scan, VecIdxScanStats *sum);
+
+/* Puts the EXPLAIN hook in place, where there is one. */
+extern void vecidx_explain_init(void);
+
+#endif							/* VECIDX_EXPLAIN_H */

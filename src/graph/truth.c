@@ -1,0 +1,223 @@
+/*
+ * truth.c
+ *	  Queries and their true neighbours.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "graph/truth.h"
+#include "kernel/kernel.h"
+
+VecIdxTruth *
+vecidx_truth_create(VecIdxMetric metric, int dimensions, int count)
+{
+	VecIdxTruth *truth = palloc0(sizeof(VecIdxTruth));
+
+	truth->metric = metric;
+	truth->dimensions = dimensions;
+	truth->count = count;
+	truth->rows = palloc_extended((Size) count * dimensions * sizeof(float), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	truth->tids = palloc0(count * sizeof(ItemPointerData));
+	truth->self = palloc(count * sizeof(uint32));
+	memset(truth->self, 0xFF, count * sizeof(uint32));
+	truth->kept = palloc0(count * sizeof(int));
+	truth->neighbours = palloc(count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour));
+	return truth;
+}
+
+void
+vecidx_truth_query(VecIdxTruth *truth, int query, const float *row, const ItemPointerData *tid)
+{
+	memcpy(truth->rows + (Size) query * truth->dimensions, row, truth->dimensions * sizeof(float));
+	if (tid != NULL)
+		truth->tids[query] = *tid;
+}
+
+float
+vecidx_truth_distance(VecIdxMetric metric, const float *a, const float *b, int dimensions)
+{
+	if (metric == VECIDX_L2 || metric == VECIDX_HAMMING)
+		return vecidx_kernels()->l2sq(a, b, dimensions);
+	return -vecidx_kernels()->dot(a, b, dimensions);
+}
+
+/* Offers a neighbour to a query's heap; a node that is there already is left out. */
+static void
+offer_neighbour(VecIdxTrueNeighbour *heap, int *kept, const VecIdxTrueNeighbour *offered)
+{
+	int			at;
+
+	if (*kept == VECIDX_TRUTH_KEPT && offered->distance >= heap[0].distance)
+		return;
+	for (int i = 0; i < *kept && offered->node != VECIDX_NONE; i++)
+	{
+		if (heap[i].node == offered->node)
+			return;
+	}
+	if (*kept < VECIDX_TRUTH_KEPT)
+	{
+		at = (*kept)++;
+		while (at > 0 && heap[(at - 1) / 2].distance < offered->distance)
+		{
+			heap[at] = heap[(at - 1) / 2];
+			at = (at - 1) / 2;
+		}
+	}
+	else
+	{
+		at = 0;
+		while (at * 2 + 1 < *kept)
+		{
+			int			child = at * 2 + 1;
+
+			if (child + 1 < *kept && heap[child + 1].distance > heap[child].distance)
+				child++;
+			if (offered->distance >= heap[child].distance)
+				break;
+			heap[at] = heap[child];
+			at = child;
+		}
+	}
+	heap[at] = *offered;
+}
+
+void
+vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 node)
+{
+	VecIdxTrueNeighbour neighbour = {node, 0, *tid};
+
+	for (int i = 0; i < truth->count; i++)
+	{
+		const float *query = truth->rows + (Size) i * truth->dimensions;
+
+		if (ItemPointerEquals(&truth->tids[i], tid))
+			truth->self[i] = node;
+		neighbour.distance = vecidx_truth_distance(truth->metric, query, row, truth->dimensions);
+		offer_neighbour(truth->neighbours + i * VECIDX_TRUTH_KEPT, &truth->kept[i], &neighbour);
+	}
+	if (truth->metric == VECIDX_IP)
+		truth->norm = Max(truth->norm, sqrtf(vecidx_kernels()->dot(row, row, truth->dimensions)));
+}
+
+/* Rows that are somebody's neighbours, and the rows that are queries. */
+typedef struct Unresolved
+{
+	ItemPointerData tid;		/* hash key */
+	uint32		node;
+} Unresolved;
+
+static void
+enter_unresolved(VecIdxTruth *truth, const ItemPointerData *tid)
+{
+	Unresolved *entry = hash_search(truth->unresolved, tid, HASH_ENTER, NULL);
+
+	entry->node = VECIDX_NONE;
+}
+
+static void
+create_unresolved(VecIdxTruth *truth)
+{
+	HASHCTL		control = {.keysize = sizeof(ItemPointerData), .entrysize = sizeof(Unresolved), .hcxt = CurrentMemoryContext};
+
+	truth->unresolved = hash_create("vecidx rows without node", 4096, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int i = 0; i < truth->count; i++)
+	{
+		if (ItemPointerIsValid(&truth->tids[i]))
+			enter_unresolved(truth, &truth->tids[i]);
+		for (int j = 0; j < truth->kept[i]; j++)
+			enter_unresolved(truth, &truth->neighbours[i * VECIDX_TRUTH_KEPT + j].tid);
+	}
+}
+
+void
+vecidx_truth_resolve(VecIdxTruth *truth, ItemPointer tid, uint32 node)
+{
+	Unresolved *entry;
+
+	if (truth->unresolved == NULL)
+		create_unresolved(truth);
+	entry = hash_search(truth->unresolved, tid, HASH_FIND, NULL);
+	if (entry != NULL)
+		entry->node = node;
+}
+
+static uint32
+resolved(const VecIdxTruth *truth, const ItemPointerData *tid)
+{
+	Unresolved *entry = hash_search(truth->unresolved, tid, HASH_FIND, NULL);
+
+	return entry != NULL ? entry->node : VECIDX_NONE;
+}
+
+/* Sets the nodes that were told since. */
+static void
+take_resolved(VecIdxTruth *truth)
+{
+	for (int i = 0; i < truth->count; i++)
+	{
+		if (ItemPointerIsValid(&truth->tids[i]))
+			truth->self[i] = resolved(truth, &truth->tids[i]);
+		for (int j = 0; j < truth->kept[i]; j++)
+		{
+			VecIdxTrueNeighbour *neighbour = &truth->neighbours[i * VECIDX_TRUTH_KEPT + j];
+
+			neighbour->node = resolved(truth, &neighbour->tid);
+		}
+	}
+}
+
+void
+vecidx_truth_renumber(VecIdxTruth *truth, const uint32 *ids)
+{
+	for (int i = 0; i < truth->count; i++)
+	{
+		if (truth->self[i] != VECIDX_NONE)
+			truth->self[i] = ids[truth->self[i]];
+		for (int j = 0; j < truth->kept[i]; j++)
+			truth->neighbours[i * VECIDX_TRUTH_KEPT + j].node = ids[truth->neighbours[i * VECIDX_TRUTH_KEPT + j].node];
+	}
+}
+
+static int
+compare_true(const void *a, const void *b)
+{
+	float		x = ((const VecIdxTrueNeighbour *) a)->distance;
+	float		y = ((const VecIdxTrueNeighbour *) b)->distance;
+
+	return (x > y) - (x < y);
+}
+
+static bool
+holds_node(const VecIdxTrueNeighbour *neighbours, int count, uint32 node)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (neighbours[i].node == node)
+			return true;
+	}
+	return false;
+}
+
+/* Rows without a node are not in the index (yet): nobody can find them there. */
+void
+vecidx_truth_settle(VecIdxTruth *truth)
+{
+	if (truth->unresolved != NULL)
+		take_resolved(truth);
+	for (int i = 0; i < truth->count; i++)
+	{
+		VecIdxTrueNeighbour *neighbours = truth->neighbours + i * VECIDX_TRUTH_KEPT;
+		int			kept = 0;
+
+		qsort(neighbours, truth->kept[i], sizeof(VecIdxTrueNeighbour), compare_true);
+		for (int j = 0; j < truth->kept[i]; j++)
+		{
+			uint32		node = neighbours[j].node;
+
+			if (node != VECIDX_NONE && node != truth->self[i] && !holds_node(neighbours, kept, node))
+				neighbours[kept++] = neighbours[j];
+		}
+		truth->kept[i] = kept;
+	}
+}

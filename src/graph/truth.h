@@ -1,0 +1,67 @@
+/*
+ * truth.h
+ *	  Queries and their true neighbours, by exact distance, noted while the
+ *	  rows of a table pass by.
+ */
+#ifndef VECIDX_TRUTH_H
+#define VECIDX_TRUTH_H
+
+#include "postgres.h"
+
+#include "storage/itemptr.h"
+#include "utils/hsearch.h"
+
+#include "quant/quant.h"
+#include "vecidx.h"
+
+/*
+ * Neighbours kept of each query: the largest count that is measured, the
+ * query itself, and some for its duplicates.
+ */
+#define VECIDX_TRUTH_KEPT	112
+
+typedef struct VecIdxTrueNeighbour
+{
+	uint32		node;			/* none until vecidx_truth_resolve */
+	float		distance;
+	ItemPointerData tid;
+} VecIdxTrueNeighbour;
+
+typedef struct VecIdxTruth
+{
+	/* fixed */
+	VecIdxMetric metric;
+	int			dimensions;
+	int			count;
+
+	/* filled in */
+	float	   *rows;			/* the queries, normalized */
+	ItemPointerData *tids;		/* where each comes from; invalid: from outside the table */
+	uint32	   *self;			/* the node of each, or none */
+	int		   *kept;			/* number of true neighbours of each */
+	VecIdxTrueNeighbour *neighbours;	/* VECIDX_TRUTH_KEPT of each: a max-heap, sorted once settled */
+	float		norm;			/* largest norm of a row (inner product) */
+	HTAB	   *unresolved;		/* rows whose node is not known, by TID; NULL before the first resolve */
+} VecIdxTruth;
+
+extern VecIdxTruth *vecidx_truth_create(VecIdxMetric metric, int dimensions, int count);
+
+/* Sets a query: a normalized row and where it came from (NULL: from outside). */
+extern void vecidx_truth_query(VecIdxTruth *truth, int query, const float *row, const ItemPointerData *tid);
+
+/* A row of the table went to a node; VECIDX_NONE if that is not known yet. */
+extern void vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 node);
+
+/* Nodes have got other ids: new = ids[old]. */
+extern void vecidx_truth_renumber(VecIdxTruth *truth, const uint32 *ids);
+
+/* Tells the node of a row, for all that were noted without. */
+extern void vecidx_truth_resolve(VecIdxTruth *truth, ItemPointer tid, uint32 node);
+
+/* All rows have passed: sorts each query's neighbours and takes the query itself out. */
+extern void vecidx_truth_settle(VecIdxTruth *truth);
+
+/* The exact order distance of two normalized rows. */
+extern float vecidx_truth_distance(VecIdxMetric metric, const float *a, const float *b, int dimensions);
+
+#endif							/* VECIDX_TRUTH_H */
