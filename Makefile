@@ -122,6 +122,8 @@ ISOLATION = \
 	cursor_walk \
 	rollback \
 	same_vector \
+	search_cancel \
+	search_prepared \
 	update_nearest
 
 PG_CONFIG ?= pg_config

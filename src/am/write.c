@@ -268,7 +268,10 @@ write_run(Writer *writer, VecIdxRunKind kind, uint32 used)
 	{
 		if (run->per_page == 0)
 		{
-			make_slot(writer, kind, slot);
+			if (slot < used)
+				make_slot(writer, kind, slot);
+			else
+				memset(writer->slot, 0, run->size);
 			write_spanning(writer, run, slot++);
 			continue;
 		}
@@ -368,7 +371,7 @@ choose_growth(uint32 capacity)
 }
 
 uint32 *
-vecidx_write_index(Relation index, VecIdxMetaFixed *fixed, const float *centroid, const VecIdxArena *arena)
+vecidx_write_index(Relation index, VecIdxMetaFixed *fixed, const float *centroid, const VecIdxArena *arena, uint32 reserve)
 {
 	Writer	   *writer = palloc0(sizeof(Writer));
 	BlockNumber extent;
@@ -383,8 +386,9 @@ vecidx_write_index(Relation index, VecIdxMetaFixed *fixed, const float *centroid
 	writer->uppers = number_uppers(writer);
 	number_extensions(writer);
 
-	fixed->base_capacity = writer->capacity;
-	fixed->base_upper = Max(vecidx_layout_uppers(fixed->m, writer->nodes), writer->upper_count);
+	fixed->base_capacity = writer->capacity + reserve;
+	fixed->base_upper = Max(vecidx_layout_uppers(fixed->m, writer->nodes), writer->upper_count) +
+		vecidx_layout_uppers(fixed->m, reserve);
 	fixed->growth = choose_growth(writer->capacity);
 	vecidx_layout_init(&writer->layout, fixed);
 	writer->slot = palloc(largest_slot(&writer->layout));

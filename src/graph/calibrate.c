@@ -23,12 +23,9 @@ static const float factors[] = {0.3f, 0.45f, 0.6f, 0.8f, 1.0f, 1.3f};
 #define SLACKS		((int) lengthof(slacks))
 #define FACTORS		((int) lengthof(factors))
 
-/*
- * Queries that come later differ from the sample: aim a quarter of the
- * permitted misses higher, but not much.
- */
-#define SAFETY			0.25
-#define SAFETY_MOST		0.0125
+/* Queries that come later differ from the sample: aim some of the permitted misses higher, but not much. */
+#define SAFETY			0.4
+#define SAFETY_MOST		0.02
 
 /*
  * A search may expand so many times what the others did with a little less
@@ -156,13 +153,13 @@ rank_found(Trial *trial, uint32 count, float factor, double walked, Outcome *out
 	vecidx_rank_take(&trial->rank, &trial->search);
 	found = vecidx_rank_best(&trial->rank, count);
 	cost = walked + (trial->store.reranked - reranked) * COST_RERANKED;
-	outcome->recall[0] += measure_recall(trial, count, found) / trial->truth->count;
-	outcome->cost[0] += cost / trial->truth->count;
+	outcome->recall[0] += measure_recall(trial, count, found) / trial->truth->used;
+	outcome->cost[0] += cost / trial->truth->used;
 
 	trial->exact = 0;
 	vecidx_rank_settle(&trial->rank, found, exact_distance, trial);
-	outcome->recall[1] += measure_recall(trial, count, found) / trial->truth->count;
-	outcome->cost[1] += (cost + trial->exact * COST_EXACT) / trial->truth->count;
+	outcome->recall[1] += measure_recall(trial, count, found) / trial->truth->used;
+	outcome->cost[1] += (cost + trial->exact * COST_EXACT) / trial->truth->used;
 }
 
 static void
@@ -182,7 +179,7 @@ run_query(Trial *trial, int query, uint32 count, int run)
 	estimates = trial->store.estimates;
 	vecidx_search_run(&trial->search, 0, &stop);
 	walked = trial->search.expanded * COST_EXPANDED + (trial->store.estimates - estimates) * COST_ESTIMATE;
-	series->expanded[run] += (double) trial->search.expanded / truth->count;
+	series->expanded[run] += (double) trial->search.expanded / truth->used;
 	for (int i = 0; i < FACTORS; i++)
 		rank_found(trial, count, factors[i], walked, &series->outcome[run][i]);
 }
@@ -217,7 +214,10 @@ run_series(Trial *trial, uint32 count)
 
 		series->limit[series->runs] = LIMIT_LEAST + before * LIMIT_TIMES;
 		for (int query = 0; query < trial->truth->count; query++)
-			run_query(trial, query, count, series->runs);
+		{
+			if (!trial->truth->skipped[query])
+				run_query(trial, query, count, series->runs);
+		}
 		if (is_enough(trial, series->runs++))
 			break;
 	}
@@ -320,7 +320,7 @@ vecidx_calibrate(VecIdxHandle *handle, VecIdxTruth *truth, VecIdxTuningSource so
 		return;
 	vecidx_truth_settle(truth);
 	tuning->source = source;
-	tuning->queries = truth->count;
+	tuning->queries = truth->used;
 	tuning->nodes = handle->state.nodes;
 	tuning->norm = truth->norm;
 	trial = create_trial(handle, truth, truth->norm);

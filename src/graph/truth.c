@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "utils/memutils.h"
+
 #include "graph/truth.h"
 #include "kernel/kernel.h"
 
@@ -21,17 +23,42 @@ vecidx_truth_create(VecIdxMetric metric, int dimensions, int count)
 	truth->tids = palloc0(count * sizeof(ItemPointerData));
 	truth->self = palloc(count * sizeof(uint32));
 	memset(truth->self, 0xFF, count * sizeof(uint32));
+	truth->own = palloc0(count * sizeof(float));
+	truth->skipped = palloc0(count * sizeof(bool));
 	truth->kept = palloc0(count * sizeof(int));
 	truth->neighbours = palloc(count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour));
 	return truth;
 }
 
-void
-vecidx_truth_query(VecIdxTruth *truth, int query, const float *row, const ItemPointerData *tid)
+
+typedef struct Place
 {
-	memcpy(truth->rows + (Size) query * truth->dimensions, row, truth->dimensions * sizeof(float));
-	if (tid != NULL)
-		truth->tids[query] = *tid;
+	ItemPointerData tid;		/* hash key */
+	int			query;
+} Place;
+
+static void
+create_places(VecIdxTruth *truth)
+{
+	HASHCTL		control = {.keysize = sizeof(ItemPointerData), .entrysize = sizeof(Place), .hcxt = GetMemoryChunkContext(truth)};
+
+	truth->places = hash_create("vecidx queries", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (int i = 0; i < truth->count; i++)
+	{
+		if (ItemPointerIsValid(&truth->tids[i]))
+			((Place *) hash_search(truth->places, &truth->tids[i], HASH_ENTER, NULL))->query = i;
+	}
+}
+
+int
+vecidx_truth_find(VecIdxTruth *truth, ItemPointer tid)
+{
+	const Place *place;
+
+	if (truth->places == NULL)
+		create_places(truth);
+	place = hash_search(truth->places, tid, HASH_FIND, NULL);
+	return place != NULL ? place->query : -1;
 }
 
 float
@@ -40,6 +67,15 @@ vecidx_truth_distance(VecIdxMetric metric, const float *a, const float *b, int d
 	if (metric == VECIDX_L2 || metric == VECIDX_HAMMING)
 		return vecidx_kernels()->l2sq(a, b, dimensions);
 	return -vecidx_kernels()->dot(a, b, dimensions);
+}
+
+void
+vecidx_truth_query(VecIdxTruth *truth, int query, const float *row, const ItemPointerData *tid)
+{
+	memcpy(truth->rows + (Size) query * truth->dimensions, row, truth->dimensions * sizeof(float));
+	truth->own[query] = vecidx_truth_distance(truth->metric, row, row, truth->dimensions);
+	if (tid != NULL)
+		truth->tids[query] = *tid;
 }
 
 /* Offers a neighbour to a query's heap; a node that is there already is left out. */
@@ -82,6 +118,14 @@ offer_neighbour(VecIdxTrueNeighbour *heap, int *kept, const VecIdxTrueNeighbour 
 	heap[at] = *offered;
 }
 
+/* Is the row another one that equals the query? */
+static bool
+is_twin(const VecIdxTruth *truth, int query, const float *row, ItemPointer tid)
+{
+	return ItemPointerIsValid(&truth->tids[query]) && !ItemPointerEquals(&truth->tids[query], tid) &&
+		memcmp(truth->rows + (Size) query * truth->dimensions, row, truth->dimensions * sizeof(float)) == 0;
+}
+
 void
 vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 node)
 {
@@ -91,9 +135,9 @@ vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 
 	{
 		const float *query = truth->rows + (Size) i * truth->dimensions;
 
-		if (ItemPointerEquals(&truth->tids[i], tid))
-			truth->self[i] = node;
 		neighbour.distance = vecidx_truth_distance(truth->metric, query, row, truth->dimensions);
+		if (neighbour.distance == truth->own[i] && is_twin(truth, i, row, tid))
+			truth->skipped[i] = true;
 		offer_neighbour(truth->neighbours + i * VECIDX_TRUTH_KEPT, &truth->kept[i], &neighbour);
 	}
 	if (truth->metric == VECIDX_IP)
@@ -118,7 +162,7 @@ enter_unresolved(VecIdxTruth *truth, const ItemPointerData *tid)
 static void
 create_unresolved(VecIdxTruth *truth)
 {
-	HASHCTL		control = {.keysize = sizeof(ItemPointerData), .entrysize = sizeof(Unresolved), .hcxt = CurrentMemoryContext};
+	HASHCTL		control = {.keysize = sizeof(ItemPointerData), .entrysize = sizeof(Unresolved), .hcxt = GetMemoryChunkContext(truth)};
 
 	truth->unresolved = hash_create("vecidx rows without node", 4096, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	for (int i = 0; i < truth->count; i++)
@@ -199,10 +243,25 @@ holds_node(const VecIdxTrueNeighbour *neighbours, int count, uint32 node)
 	return false;
 }
 
+/* With fewer queries than that nothing is skipped. */
+#define USED_LEAST		64
+
+static void
+count_used(VecIdxTruth *truth)
+{
+	for (int i = 0; i < truth->count; i++)
+		truth->used += !truth->skipped[i];
+	if (truth->used >= USED_LEAST)
+		return;
+	memset(truth->skipped, 0, truth->count * sizeof(bool));
+	truth->used = truth->count;
+}
+
 /* Rows without a node are not in the index (yet): nobody can find them there. */
 void
 vecidx_truth_settle(VecIdxTruth *truth)
 {
+	count_used(truth);
 	if (truth->unresolved != NULL)
 		take_resolved(truth);
 	for (int i = 0; i < truth->count; i++)

@@ -36,11 +36,15 @@ typedef struct VecIdxTruth
 
 	/* filled in */
 	float	   *rows;			/* the queries, normalized */
-	ItemPointerData *tids;		/* where each comes from; invalid: from outside the table */
-	uint32	   *self;			/* the node of each, or none */
+	ItemPointerData *tids;		/* where each comes from; invalid: not from the table */
+	uint32	   *self;			/* the node of each; none where it is not in the index */
+	float	   *own;			/* order distance of each to itself */
+	bool	   *skipped;		/* for each: not to be measured with */
+	int			used;			/* queries that are not skipped, once settled */
 	int		   *kept;			/* number of true neighbours of each */
 	VecIdxTrueNeighbour *neighbours;	/* VECIDX_TRUTH_KEPT of each: a max-heap, sorted once settled */
 	float		norm;			/* largest norm of a row (inner product) */
+	HTAB	   *places;			/* number of each query, by TID; NULL before the first look */
 	HTAB	   *unresolved;		/* rows whose node is not known, by TID; NULL before the first resolve */
 } VecIdxTruth;
 
@@ -48,6 +52,9 @@ extern VecIdxTruth *vecidx_truth_create(VecIdxMetric metric, int dimensions, int
 
 /* Sets a query: a normalized row and where it came from (NULL: from outside). */
 extern void vecidx_truth_query(VecIdxTruth *truth, int query, const float *row, const ItemPointerData *tid);
+
+/* The query that comes from that row, -1 if none does. */
+extern int	vecidx_truth_find(VecIdxTruth *truth, ItemPointer tid);
 
 /* A row of the table went to a node; VECIDX_NONE if that is not known yet. */
 extern void vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 node);
@@ -58,7 +65,12 @@ extern void vecidx_truth_renumber(VecIdxTruth *truth, const uint32 *ids);
 /* Tells the node of a row, for all that were noted without. */
 extern void vecidx_truth_resolve(VecIdxTruth *truth, ItemPointer tid, uint32 node);
 
-/* All rows have passed: sorts each query's neighbours and takes the query itself out. */
+/*
+ * All rows have passed: sorts each query's neighbours and takes the query
+ * itself out.  Queries from the table that have an equal row there are skipped
+ * if enough others remain: new queries seldom have one, and it leads straight
+ * to the others.
+ */
 extern void vecidx_truth_settle(VecIdxTruth *truth);
 
 /* The exact order distance of two normalized rows. */

@@ -62,7 +62,7 @@ count_planes_avx2(PlaneCounts *counts, __m256i code, __m256i lower, __m256i uppe
 	counts->upper = _mm256_add_epi8(counts->upper, count_bits_avx2(_mm256_and_si256(code, upper)));
 }
 
-/* Weighs and adds up counts: the result is the sum of the vector's four integers. */
+/* Weighs and adds up counts: the sum of integers 0 and 2 of the result; 1 and 3 are zero. */
 AVX2 static inline __m128i
 weigh_planes_avx2(const PlaneCounts *counts)
 {
@@ -78,11 +78,11 @@ weigh_planes_avx2(const PlaneCounts *counts)
 AVX2 static pg_attribute_always_inline void
 dot_b1_width(const uint8 *const *codes, int width, const uint8 *planes, int n, int32 *dots)
 {
-	__m256i		sum[4];
+	__m128i		sum[4];
 
 #pragma GCC unroll 4
 	for (int j = 0; j < width; j++)
-		sum[j] = _mm256_setzero_si256();
+		sum[j] = _mm_setzero_si128();
 	for (int i = 0; i < n;)
 	{
 		PlaneCounts counts[4];
@@ -117,9 +117,13 @@ dot_b1_width(const uint8 *const *codes, int width, const uint8 *planes, int n, i
 		}
 #pragma GCC unroll 4
 		for (int j = 0; j < width; j++)
-			sum[j] = _mm256_add_epi32(sum[j], _mm256_zextsi128_si256(weigh_planes_avx2(&counts[j])));
+			sum[j] = _mm_add_epi32(sum[j], weigh_planes_avx2(&counts[j]));
 	}
-	store_sums_avx2(sum, width, dots);
+	if (width == 1)
+		*dots = _mm_cvtsi128_si32(_mm_add_epi32(sum[0], _mm_shuffle_epi32(sum[0], 0x4e)));
+	else
+		_mm_storeu_si128((__m128i *) dots, _mm_hadd_epi32(_mm_hadd_epi32(sum[0], sum[1]),
+														  _mm_hadd_epi32(sum[2], sum[3])));
 }
 
 /* Shifts of both halves bring two groups of 16 levels down, in their order. */

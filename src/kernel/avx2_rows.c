@@ -239,6 +239,30 @@ vecidx_avx2_round(const float *x, int n, VecIdxRounding *rounding, int8 *v)
 	rounding->squares = sum_int32_avx2(_mm256_zextsi128_si256(squares));
 }
 
+/* Nothing is fused, for the bits of vecidx_line_estimate. */
+AVX2 void
+vecidx_avx2_estimates(const VecIdxLine *line, const int32 *dots, const float *f0, const float *f1,
+					  int count, float *estimates)
+{
+	const __m256d base = _mm256_set1_pd(line->base);
+	const __m256d step = _mm256_set1_pd(line->step);
+	const __m256d offset = _mm256_set1_pd(line->offset);
+	int			i = 0;
+
+	for (; i + 4 <= count; i += 4)
+	{
+		__m256d		value = _mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *) (dots + i)));
+
+		value = _mm256_mul_pd(step, _mm256_sub_pd(value, offset));
+		value = _mm256_mul_pd(_mm256_cvtps_pd(_mm_loadu_ps(f1 + i)), value);
+		value = _mm256_add_pd(_mm256_add_pd(base, _mm256_cvtps_pd(_mm_loadu_ps(f0 + i))), value);
+		value = _mm256_min_pd(value, _mm256_set1_pd(FLT_MAX));
+		value = _mm256_max_pd(value, _mm256_set1_pd(-FLT_MAX));
+		_mm_storeu_ps(estimates + i, _mm256_cvtpd_ps(value));
+	}
+	vecidx_kernels_scalar.estimates(line, dots + i, f0 + i, f1 + i, count - i, estimates + i);
+}
+
 /* The sign bits of the bytes, after a shift that makes bit j of each its sign. */
 AVX2 void
 vecidx_avx2_planes(const int8 *v, int n, uint8 *planes)
@@ -267,6 +291,27 @@ butterfly_avx2(__m256 *a, __m256 *b)
 
 	*b = _mm256_sub_ps(*a, *b);
 	*a = sum;
+}
+
+AVX2 void
+vecidx_avx2_multiply(float *x, const float *factors, int n)
+{
+	for (int i = 0; i < n; i += 8)
+		_mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(factors + i)));
+}
+
+AVX2 void
+vecidx_avx2_butterfly(float *x, float *y, int n)
+{
+	for (int i = 0; i < n; i += 8)
+	{
+		__m256		a = _mm256_loadu_ps(x + i);
+		__m256		b = _mm256_loadu_ps(y + i);
+
+		butterfly_avx2(&a, &b);
+		_mm256_storeu_ps(x + i, a);
+		_mm256_storeu_ps(y + i, b);
+	}
 }
 
 /* Butterflies at distance 1, 2 and 4, inside a vector. */
@@ -331,32 +376,6 @@ eight_avx2(float *x, int h, bool within)
 	_mm256_storeu_ps(x + 7 * h, v7);
 }
 
-/* Butterflies at distance h, over all n. */
-AVX2 static void
-stage_avx2(float *x, int n, int h)
-{
-	for (int i = 0; i < n; i += 2 * h)
-	{
-		for (int j = i; j < i + h; j += 8)
-		{
-			__m256		a = _mm256_loadu_ps(x + j);
-			__m256		b = _mm256_loadu_ps(x + j + h);
-
-			butterfly_avx2(&a, &b);
-			_mm256_storeu_ps(x + j, a);
-			_mm256_storeu_ps(x + j + h, b);
-		}
-	}
-}
-
-/* Multiplies 64 floats. */
-AVX2 static inline void
-multiply_avx2(float *x, const float *factors)
-{
-	for (int i = 0; i < 64; i += 8)
-		_mm256_storeu_ps(x + i, _mm256_mul_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(factors + i)));
-}
-
 AVX2 void
 vecidx_avx2_hadamard(float *x, const float *factors, int n)
 {
@@ -370,7 +389,7 @@ vecidx_avx2_hadamard(float *x, const float *factors, int n)
 	for (int i = 0; i < n; i += 64)
 	{
 		if (factors != NULL)
-			multiply_avx2(x + i, factors + i);
+			vecidx_avx2_multiply(x + i, factors + i, 64);
 		eight_avx2(x + i, 8, true);
 	}
 	for (h = 64; h * 8 <= n; h *= 8)
@@ -382,7 +401,10 @@ vecidx_avx2_hadamard(float *x, const float *factors, int n)
 		}
 	}
 	for (; h < n; h *= 2)
-		stage_avx2(x, n, h);
+	{
+		for (int i = 0; i < n; i += 2 * h)
+			vecidx_avx2_butterfly(x + i, x + i + h, h);
+	}
 }
 
 #endif							/* VECIDX_KERNELS_X86 */

@@ -96,64 +96,104 @@ dot_b1_width(const uint8 *const *codes, int width, const uint8 *planes, int n, i
 }
 
 /*
+ * Below, the second 64 of 128 dimensions have sums of their own, because each
+ * multiplication waits for the sum of the one before.
+ */
+
+/*
  * Each quarter takes its group of 16 levels where it stands in the bytes, 1, 4,
  * 16 or 64 times too large; a shift of the sum mends that.
  */
+AVX512 static inline __m512i
+add_b2_avx512(__m512i sum, const uint8 *code, __m512i v)
+{
+	const __m512i mask = quarters_avx512(0x03030303, 0x0c0c0c0c, 0x30303030, (int) 0xc0c0c0c0);
+
+	return _mm512_dpbusd_epi32(sum, _mm512_and_si512(load_four_times_avx512(code), mask), v);
+}
+
 AVX512 static pg_attribute_always_inline void
 dot_b2_width(const uint8 *const *codes, int width, const int8 *q, int n, int32 *dots)
 {
-	const __m512i mask = quarters_avx512(0x03030303, 0x0c0c0c0c, 0x30303030, (int) 0xc0c0c0c0);
 	const __m512i shift = quarters_avx512(0, 2, 4, 6);
 	__m512i		sum[4];
+	__m512i		second[4];
+	int			i = 0;
 
 #pragma GCC unroll 4
 	for (int j = 0; j < width; j++)
-		sum[j] = _mm512_setzero_si512();
-	for (int i = 0; i < n; i += 64)
+		sum[j] = second[j] = _mm512_setzero_si512();
+	for (; i + 128 <= n; i += 128)
 	{
 		__m512i		v = load_bytes_avx512(q + i);
+		__m512i		w = load_bytes_avx512(q + i + 64);
 
 #pragma GCC unroll 4
 		for (int j = 0; j < width; j++)
 		{
-			__m512i		u = _mm512_and_si512(load_four_times_avx512(codes[j] + i / 4), mask);
-
-			sum[j] = _mm512_dpbusd_epi32(sum[j], u, v);
+			sum[j] = add_b2_avx512(sum[j], codes[j] + i / 4, v);
+			second[j] = add_b2_avx512(second[j], codes[j] + i / 4 + 16, w);
 		}
 	}
 #pragma GCC unroll 4
 	for (int j = 0; j < width; j++)
-		sum[j] = _mm512_srav_epi32(sum[j], shift);
+	{
+		if (i < n)
+			sum[j] = add_b2_avx512(sum[j], codes[j] + i / 4, load_bytes_avx512(q + i));
+		sum[j] = _mm512_srav_epi32(_mm512_add_epi32(sum[j], second[j]), shift);
+	}
 	store_sums_avx512(sum, width, dots);
 }
 
 /* Likewise: two blocks, whose low levels the lower half takes, the high ones the upper half. */
+AVX512 static inline __m512i
+add_b4_avx512(__m512i sum, const uint8 *code, __m512i v)
+{
+	const __m512i mask = quarters_avx512(0x0f0f0f0f, 0x0f0f0f0f, (int) 0xf0f0f0f0, (int) 0xf0f0f0f0);
+	__m512i		c = _mm512_broadcast_i64x4(load_bytes_avx2(code));
+
+	return _mm512_dpbusd_epi32(sum, _mm512_and_si512(c, mask), v);
+}
+
+/* The query's integers in the order that add_b4_avx512 needs. */
+AVX512 static inline __m512i
+load_b4_query_avx512(const int8 *q)
+{
+	__m512i		v = load_bytes_avx512(q);
+
+	return _mm512_shuffle_i32x4(v, v, _MM_SHUFFLE(3, 1, 2, 0));
+}
+
 AVX512 static pg_attribute_always_inline void
 dot_b4_width(const uint8 *const *codes, int width, const int8 *q, int n, int32 *dots)
 {
-	const __m512i mask = quarters_avx512(0x0f0f0f0f, 0x0f0f0f0f, (int) 0xf0f0f0f0, (int) 0xf0f0f0f0);
 	const __m512i shift = quarters_avx512(0, 0, 4, 4);
 	__m512i		sum[4];
+	__m512i		second[4];
+	int			i = 0;
 
 #pragma GCC unroll 4
 	for (int j = 0; j < width; j++)
-		sum[j] = _mm512_setzero_si512();
-	for (int i = 0; i < n; i += 64)
+		sum[j] = second[j] = _mm512_setzero_si512();
+	for (; i + 128 <= n; i += 128)
 	{
-		__m512i		v = load_bytes_avx512(q + i);
+		__m512i		v = load_b4_query_avx512(q + i);
+		__m512i		w = load_b4_query_avx512(q + i + 64);
 
-		v = _mm512_shuffle_i32x4(v, v, _MM_SHUFFLE(3, 1, 2, 0));
 #pragma GCC unroll 4
 		for (int j = 0; j < width; j++)
 		{
-			__m512i		c = _mm512_broadcast_i64x4(load_bytes_avx2(codes[j] + i / 2));
-
-			sum[j] = _mm512_dpbusd_epi32(sum[j], _mm512_and_si512(c, mask), v);
+			sum[j] = add_b4_avx512(sum[j], codes[j] + i / 2, v);
+			second[j] = add_b4_avx512(second[j], codes[j] + i / 2 + 32, w);
 		}
 	}
 #pragma GCC unroll 4
 	for (int j = 0; j < width; j++)
-		sum[j] = _mm512_srav_epi32(sum[j], shift);
+	{
+		if (i < n)
+			sum[j] = add_b4_avx512(sum[j], codes[j] + i / 2, load_b4_query_avx512(q + i));
+		sum[j] = _mm512_srav_epi32(_mm512_add_epi32(sum[j], second[j]), shift);
+	}
 	store_sums_avx512(sum, width, dots);
 }
 
@@ -161,17 +201,30 @@ AVX512 static pg_attribute_always_inline void
 dot_b8_width(const uint8 *const *codes, int width, const int8 *q, int n, int32 *dots)
 {
 	__m512i		sum[4];
+	__m512i		second[4];
+	int			i = 0;
 
 #pragma GCC unroll 4
 	for (int j = 0; j < width; j++)
-		sum[j] = _mm512_setzero_si512();
-	for (int i = 0; i < n; i += 64)
+		sum[j] = second[j] = _mm512_setzero_si512();
+	for (; i + 128 <= n; i += 128)
 	{
 		__m512i		v = load_bytes_avx512(q + i);
+		__m512i		w = load_bytes_avx512(q + i + 64);
 
 #pragma GCC unroll 4
 		for (int j = 0; j < width; j++)
+		{
 			sum[j] = _mm512_dpbusd_epi32(sum[j], load_bytes_avx512(codes[j] + i), v);
+			second[j] = _mm512_dpbusd_epi32(second[j], load_bytes_avx512(codes[j] + i + 64), w);
+		}
+	}
+#pragma GCC unroll 4
+	for (int j = 0; j < width; j++)
+	{
+		if (i < n)
+			sum[j] = _mm512_dpbusd_epi32(sum[j], load_bytes_avx512(codes[j] + i), load_bytes_avx512(q + i));
+		sum[j] = _mm512_add_epi32(sum[j], second[j]);
 	}
 	store_sums_avx512(sum, width, dots);
 }

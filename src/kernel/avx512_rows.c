@@ -206,6 +206,29 @@ vecidx_avx512_round(const float *x, int n, VecIdxRounding *rounding, int8 *v)
 	rounding->squares = _mm512_reduce_add_epi32(squares);
 }
 
+/* Nothing is fused, for the bits of vecidx_line_estimate. */
+AVX512 void
+vecidx_avx512_estimates(const VecIdxLine *line, const int32 *dots, const float *f0, const float *f1,
+						int count, float *estimates)
+{
+	const __m512d base = _mm512_set1_pd(line->base);
+	const __m512d step = _mm512_set1_pd(line->step);
+	const __m512d offset = _mm512_set1_pd(line->offset);
+
+	for (int i = 0; i < count; i += 8)
+	{
+		__mmask8	mask = (__mmask8) first_lanes_avx512(count - i);
+		__m512d		value = _mm512_cvtepi32_pd(_mm256_maskz_loadu_epi32(mask, dots + i));
+
+		value = _mm512_mul_pd(step, _mm512_sub_pd(value, offset));
+		value = _mm512_mul_pd(_mm512_cvtps_pd(_mm256_maskz_loadu_ps(mask, f1 + i)), value);
+		value = _mm512_add_pd(_mm512_add_pd(base, _mm512_cvtps_pd(_mm256_maskz_loadu_ps(mask, f0 + i))), value);
+		value = _mm512_min_pd(value, _mm512_set1_pd(FLT_MAX));
+		value = _mm512_max_pd(value, _mm512_set1_pd(-FLT_MAX));
+		_mm256_mask_storeu_ps(estimates + i, mask, _mm512_cvtpd_ps(value));
+	}
+}
+
 AVX512 void
 vecidx_avx512_planes(const int8 *v, int n, uint8 *planes)
 {
@@ -232,6 +255,27 @@ butterfly_avx512(__m512 *a, __m512 *b)
 
 	*b = _mm512_sub_ps(*a, *b);
 	*a = sum;
+}
+
+AVX512 void
+vecidx_avx512_multiply(float *x, const float *factors, int n)
+{
+	for (int i = 0; i < n; i += 16)
+		_mm512_storeu_ps(x + i, _mm512_mul_ps(_mm512_loadu_ps(x + i), _mm512_loadu_ps(factors + i)));
+}
+
+AVX512 void
+vecidx_avx512_butterfly(float *x, float *y, int n)
+{
+	for (int i = 0; i < n; i += 16)
+	{
+		__m512		a = _mm512_loadu_ps(x + i);
+		__m512		b = _mm512_loadu_ps(y + i);
+
+		butterfly_avx512(&a, &b);
+		_mm512_storeu_ps(x + i, a);
+		_mm512_storeu_ps(y + i, b);
+	}
 }
 
 /*
@@ -324,23 +368,6 @@ last_two_avx512(float *x, int n)
 	}
 }
 
-/* The last butterflies, n / 2 apart. */
-AVX512 static void
-last_avx512(float *x, int n)
-{
-	int			h = n / 2;
-
-	for (int i = 0; i < h; i += 16)
-	{
-		__m512		a = _mm512_loadu_ps(x + i);
-		__m512		b = _mm512_loadu_ps(x + i + h);
-
-		butterfly_avx512(&a, &b);
-		_mm512_storeu_ps(x + i, a);
-		_mm512_storeu_ps(x + i + h, b);
-	}
-}
-
 AVX512 void
 vecidx_avx512_hadamard(float *x, const float *factors, int n)
 {
@@ -364,7 +391,7 @@ vecidx_avx512_hadamard(float *x, const float *factors, int n)
 	if (h * 4 == n)
 		last_two_avx512(x, n);
 	else if (h * 2 == n)
-		last_avx512(x, n);
+		vecidx_avx512_butterfly(x, x + h, h);
 }
 
 #endif							/* VECIDX_KERNELS_X86 */

@@ -19,6 +19,8 @@
 
 #include "c.h"
 
+#include <float.h>
+
 /*
  * Codes are arrays of B-bit unsigned integers u[i], i < n, n a multiple of
  * 64, B = 1, 2, 4 or 8.
@@ -55,6 +57,35 @@ typedef struct VecIdxRounding
 	int32		squares;
 } VecIdxRounding;
 
+/* What makes a query's estimates of its products with codes. */
+typedef struct VecIdxLine
+{
+	double		base;
+	double		step;
+	double		offset;
+} VecIdxLine;
+
+/* As a finite float, whatever the value: overflow gives the largest. */
+static inline float
+vecidx_clamp(double value)
+{
+	if (value > FLT_MAX)
+		return FLT_MAX;
+	if (value < -FLT_MAX)
+		return -FLT_MAX;
+	return (float) value;
+}
+
+/*
+ * The estimate of a code with these factors.  None of the values is infinite,
+ * nor near it as double, so the result is no NaN.
+ */
+static inline float
+vecidx_line_estimate(const VecIdxLine *line, int32 dot, float f0, float f1)
+{
+	return vecidx_clamp(line->base + f0 + f1 * (line->step * (dot - line->offset)));
+}
+
 typedef struct VecIdxKernels
 {
 	const char *name;
@@ -76,6 +107,10 @@ typedef struct VecIdxKernels
 	void		(*dots_b2) (const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots);
 	void		(*dots_b4) (const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots);
 	void		(*dots_b8) (const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots);
+
+	/* vecidx_line_estimate for each of count codes, to the last bit */
+	void		(*estimates) (const VecIdxLine *line, const int32 *dots, const float *f0, const float *f1,
+							  int count, float *estimates);
 
 	/* sum of u[i] * z[i], float query, for B = 4 and 8 */
 	float		(*dotf_b4) (const uint8 *code, const float *z, int n);
@@ -100,7 +135,7 @@ typedef struct VecIdxKernels
 	/* out = a - b; returns the largest magnitude in out, at least 0 */
 	float		(*subtract) (const float *a, const float *b, float *out, int n);
 
-	/* n a multiple of 64, here and below */
+	/* n a multiple of 64, here and where nothing else is said below */
 	void		(*measure) (const float *x, int n, VecIdxMoments *moments);
 
 	/*
@@ -111,6 +146,12 @@ typedef struct VecIdxKernels
 
 	/* bit planes of integers v in [-8, 7] */
 	void		(*planes) (const int8 *v, int n, uint8 *planes);
+
+	/* x[i] * factors[i] in place */
+	void		(*multiply) (float *x, const float *factors, int n);
+
+	/* x[i] + y[i] and x[i] - y[i] in place; n a multiple of 32 */
+	void		(*butterfly) (float *x, float *y, int n);
 
 	/*
 	 * Multiplies x by factors (NULL: by nothing), then a Walsh-Hadamard

@@ -55,6 +55,10 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	extern void vecidx_##set##_measure(const float *x, int n, VecIdxMoments *moments); \
 	extern void vecidx_##set##_round(const float *x, int n, VecIdxRounding *rounding, int8 *v); \
 	extern void vecidx_##set##_planes(const int8 *v, int n, uint8 *planes); \
+	extern void vecidx_##set##_estimates(const VecIdxLine *line, const int32 *dots, const float *f0, \
+										 const float *f1, int count, float *estimates); \
+	extern void vecidx_##set##_multiply(float *x, const float *factors, int n); \
+	extern void vecidx_##set##_butterfly(float *x, float *y, int n); \
 	extern void vecidx_##set##_hadamard(float *x, const float *factors, int n)
 
 #define VECIDX_ROW_KERNELS(set) \
@@ -67,6 +71,9 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	.measure = vecidx_##set##_measure, \
 	.round = vecidx_##set##_round, \
 	.planes = vecidx_##set##_planes, \
+	.estimates = vecidx_##set##_estimates, \
+	.multiply = vecidx_##set##_multiply, \
+	.butterfly = vecidx_##set##_butterfly, \
 	.hadamard = vecidx_##set##_hadamard
 
 /*

@@ -210,6 +210,37 @@ vecidx_neon_round(const float *x, int n, VecIdxRounding *rounding, int8 *v)
 	rounding->squares = vaddvq_s32(squares);
 }
 
+/* Two estimates; nothing is fused, for the bits of vecidx_line_estimate. */
+static inline float64x2_t
+two_estimates(const VecIdxLine *line, int32x2_t dots, float32x2_t f0, float32x2_t f1)
+{
+	float64x2_t value = vsubq_f64(vcvtq_f64_s64(vmovl_s32(dots)), vdupq_n_f64(line->offset));
+
+	value = vmulq_f64(vcvt_f64_f32(f1), vmulq_n_f64(value, line->step));
+	value = vaddq_f64(vaddq_f64(vdupq_n_f64(line->base), vcvt_f64_f32(f0)), value);
+	value = vminq_f64(value, vdupq_n_f64(FLT_MAX));
+	return vmaxq_f64(value, vdupq_n_f64(-FLT_MAX));
+}
+
+void
+vecidx_neon_estimates(const VecIdxLine *line, const int32 *dots, const float *f0, const float *f1,
+					  int count, float *estimates)
+{
+	int			i = 0;
+
+	for (; i + 4 <= count; i += 4)
+	{
+		int32x4_t	four = vld1q_s32(dots + i);
+		float32x4_t f0s = vld1q_f32(f0 + i);
+		float32x4_t f1s = vld1q_f32(f1 + i);
+		float64x2_t low = two_estimates(line, vget_low_s32(four), vget_low_f32(f0s), vget_low_f32(f1s));
+		float64x2_t high = two_estimates(line, vget_high_s32(four), vget_high_f32(f0s), vget_high_f32(f1s));
+
+		vst1q_f32(estimates + i, vcvt_high_f32_f64(vcvt_f32_f64(low), high));
+	}
+	vecidx_kernels_scalar.estimates(line, dots + i, f0 + i, f1 + i, count - i, estimates + i);
+}
+
 /* A bit of each byte, weighed by its place and added up within eight. */
 void
 vecidx_neon_planes(const int8 *v, int n, uint8 *planes)
@@ -230,6 +261,26 @@ vecidx_neon_planes(const int8 *v, int n, uint8 *planes)
 			plane[16 * j] = vaddv_u8(vget_low_u8(bits));
 			plane[16 * j + 1] = vaddv_u8(vget_high_u8(bits));
 		}
+	}
+}
+
+void
+vecidx_neon_multiply(float *x, const float *factors, int n)
+{
+	for (int i = 0; i < n; i += 4)
+		vst1q_f32(x + i, vmulq_f32(vld1q_f32(x + i), vld1q_f32(factors + i)));
+}
+
+void
+vecidx_neon_butterfly(float *x, float *y, int n)
+{
+	for (int i = 0; i < n; i += 4)
+	{
+		float32x4_t a = vld1q_f32(x + i);
+		float32x4_t b = vld1q_f32(y + i);
+
+		vst1q_f32(x + i, vaddq_f32(a, b));
+		vst1q_f32(y + i, vsubq_f32(a, b));
 	}
 }
 
@@ -288,8 +339,8 @@ vecidx_neon_hadamard(float *x, const float *factors, int n)
 	}
 	for (int i = 0; i < n; i += 16)
 	{
-		for (int j = i; factors != NULL && j < i + 16; j += 4)
-			vst1q_f32(x + j, vmulq_f32(vld1q_f32(x + j), vld1q_f32(factors + j)));
+		if (factors != NULL)
+			vecidx_neon_multiply(x + i, factors + i, 16);
 		four_neon(x + i, 4, true);
 	}
 	for (h = 16; h * 4 <= n; h *= 4)
@@ -301,16 +352,7 @@ vecidx_neon_hadamard(float *x, const float *factors, int n)
 		}
 	}
 	if (h < n)
-	{
-		for (int j = 0; j < h; j += 4)
-		{
-			float32x4_t a = vld1q_f32(x + j);
-			float32x4_t b = vld1q_f32(x + j + h);
-
-			vst1q_f32(x + j, vaddq_f32(a, b));
-			vst1q_f32(x + j + h, vsubq_f32(a, b));
-		}
-	}
+		vecidx_neon_butterfly(x, x + h, h);
 }
 
 #endif							/* VECIDX_KERNELS_ARM */

@@ -167,6 +167,14 @@ dots_b8(const uint8 *const *codes, int count, const int8 *q, int n, int32 *dots)
 		dots[i] = dot_b8(codes[i], q, n);
 }
 
+static void
+estimates_of(const VecIdxLine *line, const int32 *dots, const float *f0, const float *f1,
+			 int count, float *estimates)
+{
+	for (int i = 0; i < count; i++)
+		estimates[i] = vecidx_line_estimate(line, dots[i], f0[i], f1[i]);
+}
+
 static inline float
 dotf_levels(const uint8 *code, const float *z, int bits, int n)
 {
@@ -379,10 +387,29 @@ planes(const int8 *v, int n, uint8 *plane)
 }
 
 static void
+multiply(float *x, const float *factors, int n)
+{
+	for (int i = 0; i < n; i++)
+		x[i] *= factors[i];
+}
+
+static void
+butterfly(float *x, float *y, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		float		sum = x[i] + y[i];
+
+		y[i] = x[i] - y[i];
+		x[i] = sum;
+	}
+}
+
+static void
 hadamard(float *x, const float *factors, int n)
 {
-	for (int i = 0; factors != NULL && i < n; i++)
-		x[i] *= factors[i];
+	if (factors != NULL)
+		multiply(x, factors, n);
 	for (int h = 1; h < n; h *= 2)
 	{
 		for (int i = 0; i < n; i += 2 * h)
@@ -411,6 +438,7 @@ const VecIdxKernels vecidx_kernels_scalar = {
 	.dots_b2 = dots_b2,
 	.dots_b4 = dots_b4,
 	.dots_b8 = dots_b8,
+	.estimates = estimates_of,
 	.dotf_b4 = dotf_b4,
 	.dotf_b8 = dotf_b8,
 	.pair_b4 = pair_b4,
@@ -423,5 +451,7 @@ const VecIdxKernels vecidx_kernels_scalar = {
 	.measure = measure,
 	.round = round_values,
 	.planes = planes,
+	.multiply = multiply,
+	.butterfly = butterfly,
 	.hadamard = hadamard,
 };

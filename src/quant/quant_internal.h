@@ -46,8 +46,8 @@ struct VecIdxQuantizer
 /*
  * What an estimate reads comes first, so that it shares a cache line.
  *
- * For codes, <y, z> is near step * (<u, v> - level_offset), v the integers in
- * levels.  For rerank vectors it is rotated_scale * (<u, rotated> -
+ * For codes, <y, z> is near line.step * (<u, v> - line.offset), v the integers
+ * in levels.  For rerank vectors it is rotated_scale * (<u, rotated> -
  * rotated_offset), which rounds nothing but floats.
  */
 struct VecIdxQuery
@@ -56,9 +56,7 @@ struct VecIdxQuery
 	const uint8 *levels;		/* bit planes, int8, or the raw bits (Hamming) */
 	int			bits;			/* 0 for Hamming */
 	int			padded;
-	double		base;			/* G(query) */
-	double		step;
-	double		level_offset;	/* (2^bits - 1) / 2 * sum of v */
+	VecIdxLine	line;			/* base: G(query); offset: (2^bits - 1) / 2 * sum of v */
 
 	const VecIdxQuantizer *quantizer;
 	float		bound;			/* epsilon * |z|, widened for a coarse query */
@@ -106,15 +104,6 @@ static inline void *
 vecidx_align(void *pointer)
 {
 	return (void *) TYPEALIGN(VECIDX_ALIGNMENT, pointer);
-}
-
-/* As a finite float, whatever the value: overflow gives the largest. */
-static inline float
-vecidx_clamp(double value)
-{
-	value = value > FLT_MAX ? FLT_MAX : value;
-	value = value < -FLT_MAX ? -FLT_MAX : value;
-	return (float) value;
 }
 
 /* Step of the quantizer that is best for normal data of unit deviation. */

@@ -76,8 +76,8 @@ round_query(VecIdxQuery *query, const VecIdxResidual *residual, VecIdxRounding *
 	double		noise2;
 
 	query->kernels->round(residual->values, query->padded, rounding, integers);
-	query->step = residual->norm2 / rounding->dot * residual->unit;
-	query->level_offset = 0.5 * ((1 << query->bits) - 1) * rounding->sum;
+	query->line.step = residual->norm2 / rounding->dot * residual->unit;
+	query->line.offset = 0.5 * ((1 << query->bits) - 1) * rounding->sum;
 
 	noise2 = rounding->squares * residual->norm2 / (rounding->dot * rounding->dot) - 1.0;
 	return fmax(1.0, sqrt(fmax(0, noise2)) / query_noise(query->bits));
@@ -135,9 +135,9 @@ init_sums(VecIdxQuery *query, VecIdxResidual *residual, const float *row, int8 *
 		memset(levels, 0, levels_size(params));
 
 	if (params->metric == VECIDX_L2)
-		query->base = norm * norm;
+		query->line.base = norm * norm;
 	else
-		query->base = query->quantizer->centroid_norm2 - centroid_dot(query->quantizer, row);
+		query->line.base = query->quantizer->centroid_norm2 - centroid_dot(query->quantizer, row);
 	query->bound = vecidx_clamp(VECIDX_BOUND_EPSILON * norm * coarseness);
 	if (keeps_row(params))
 		return;
@@ -188,16 +188,6 @@ vecidx_query_init(void *memory, const VecIdxQuantizer *quantizer, const float *r
 	return query;
 }
 
-/*
- * The estimate from the product of a code's levels with the query's integers.
- * No value here is infinite, nor near it as double, so the result is no NaN.
- */
-static inline float
-estimate_from_dot(const VecIdxQuery *query, int32 dot, float f0, float f1)
-{
-	return vecidx_clamp(query->base + f0 + f1 * (query->step * (dot - query->level_offset)));
-}
-
 float
 vecidx_query_estimate(const VecIdxQuery *query, const uint8 *code, float f0, float f1)
 {
@@ -222,7 +212,7 @@ vecidx_query_estimate(const VecIdxQuery *query, const uint8 *code, float f0, flo
 		default:
 			return (float) kernels->hamming(code, query->levels, query->padded / 8);
 	}
-	return estimate_from_dot(query, dot, f0, f1);
+	return vecidx_line_estimate(&query->line, dot, f0, f1);
 }
 
 /* The products of several codes' levels with the query's integers; not for Hamming. */
@@ -265,8 +255,7 @@ vecidx_query_estimates(const VecIdxQuery *query, const uint8 *const *codes, cons
 		int32		dots[ESTIMATE_CHUNK];
 
 		compute_dots(query, codes + i, some, dots);
-		for (int j = 0; j < some; j++)
-			estimates[i + j] = estimate_from_dot(query, dots[j], f0[i + j], f1[i + j]);
+		query->kernels->estimates(&query->line, dots, f0 + i, f1 + i, some, estimates + i);
 	}
 }
 
@@ -290,7 +279,7 @@ distance_from_levels(const VecIdxQuery *query, const uint8 *rerank)
 	else
 		dot = query->kernels->dotf_b4(code, query->rotated, query->padded);
 	dot = query->rotated_scale * (dot - query->rotated_offset);
-	return vecidx_clamp(query->base + header.factors.f0 + header.factors.f1 * dot);
+	return vecidx_clamp(query->line.base + header.factors.f0 + header.factors.f1 * dot);
 }
 
 float

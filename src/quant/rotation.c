@@ -118,32 +118,6 @@ subtract_centroid_scaled(const VecIdxQuantizer *quantizer, const float *row, flo
 	return ldexp(1.0, exponent);
 }
 
-static void
-multiply(float *restrict x, const float *restrict factors, int n)
-{
-	for (int i = 0; i < n; i += VECIDX_BLOCK)
-	{
-		for (int j = i; j < i + VECIDX_BLOCK; j++)
-			x[j] *= factors[j];
-	}
-}
-
-/* The Kac step without its normalisation. */
-static void
-kac_step(float *restrict x, float *restrict y, int half)
-{
-	for (int i = 0; i < half; i += VECIDX_BLOCK / 2)
-	{
-		for (int j = i; j < i + VECIDX_BLOCK / 2; j++)
-		{
-			float		sum = x[j] + y[j];
-
-			y[j] = x[j] - y[j];
-			x[j] = sum;
-		}
-	}
-}
-
 /*
  * One round: factors and transform.  The coordinates that the transform leaves
  * out are at the other end of it.
@@ -151,12 +125,13 @@ kac_step(float *restrict x, float *restrict y, int half)
 static void
 rotate_round(const VecIdxQuantizer *quantizer, int round, float *x)
 {
+	const VecIdxKernels *kernels = vecidx_kernels();
 	const float *factors = vecidx_quantizer_factors(quantizer, round);
 	int			start = transform_start(quantizer, round);
 	int			left_out = round % 2 == 0 ? quantizer->transform : 0;
 
-	multiply(x + left_out, factors + left_out, quantizer->padded - quantizer->transform);
-	vecidx_kernels()->hadamard(x + start, factors + start, quantizer->transform);
+	kernels->multiply(x + left_out, factors + left_out, quantizer->padded - quantizer->transform);
+	kernels->hadamard(x + start, factors + start, quantizer->transform);
 }
 
 /* Fills residual for a row, but for norm2; residual->values points to room for padded floats. */
@@ -178,8 +153,9 @@ vecidx_rotation_apply(const VecIdxQuantizer *quantizer, const float *row, VecIdx
 	for (int round = 0; round < VECIDX_ROTATION_ROUNDS; round++)
 	{
 		rotate_round(quantizer, round, x);
+		/* the Kac step without its normalisation */
 		if (step_follows(quantizer, round))
-			kac_step(x, x + half, half);
+			vecidx_kernels()->butterfly(x, x + half, half);
 	}
 }
 
@@ -197,8 +173,8 @@ vecidx_rotation_invert(const VecIdxQuantizer *quantizer, float *values)
 	for (int round = VECIDX_ROTATION_ROUNDS - 1; round >= 0; round--)
 	{
 		if (step_follows(quantizer, round))
-			kac_step(values, values + n / 2, n / 2);
+			kernels->butterfly(values, values + n / 2, n / 2);
 		kernels->hadamard(values + transform_start(quantizer, round), NULL, quantizer->transform);
-		multiply(values, vecidx_quantizer_factors(quantizer, round), n);
+		kernels->multiply(values, vecidx_quantizer_factors(quantizer, round), n);
 	}
 }

@@ -166,7 +166,9 @@ SELECT note_search(2, :query);
 SELECT pg_advisory_lock_shared(2);
 EOT
 
+# Should a session fail, the others must not wait for it for ever.
 my $gate = start_psql($node, 'gate', <<EOT);
+SET statement_timeout = '60s';
 SELECT pg_advisory_lock(1), pg_advisory_lock(2);
 DO \$\$ BEGIN
 	WHILE (SELECT count(*) FROM noted WHERE round = 1) < $sessions LOOP

@@ -260,6 +260,39 @@ test_batches(const VecIdxKernels *set, int bits)
 	}
 }
 
+/* Values of every size up to the largest: overflow must give the same finite floats. */
+static void
+test_estimates(const VecIdxKernels *set)
+{
+	unit_case("kernel %s: estimates give the bits of one alone", set->name);
+	for (int count = 0; count <= 100; count++)
+	{
+		VecIdxLine	line = {unit_random_normal(), 0.01 * unit_random_normal(), 1000 * unit_random_normal()};
+		int32	   *dots = unit_alloc(count * sizeof(int32), 4 * unit_random_below(16));
+		float	   *f0 = unit_alloc(count * sizeof(float), 4 * unit_random_below(16));
+		float	   *f1 = unit_alloc(count * sizeof(float), 4 * unit_random_below(16));
+		float	   *estimates = unit_alloc(count * sizeof(float), 4 * unit_random_below(16));
+
+		fill_floats(f0, count);
+		fill_floats(f1, count);
+		for (int i = 0; i < count; i++)
+		{
+			dots[i] = unit_random_below(1000000) - 500000;
+			if (unit_random_below(4) == 0)
+				f1[i] = unit_random_below(2) == 0 ? FLT_MAX : -FLT_MAX;
+		}
+		set->estimates(&line, dots, f0, f1, count, estimates);
+		for (int i = 0; i < count; i++)
+		{
+			float		expected = vecidx_line_estimate(&line, dots[i], f0[i], f1[i]);
+
+			unit_check(estimates[i] == expected && isfinite(expected), "%s estimate %d of %d: %.9g, expected %.9g",
+					   set->name, i, count, estimates[i], expected);
+		}
+		unit_free_all();
+	}
+}
+
 static void
 test_codes(const VecIdxKernels *set, int bits)
 {
@@ -510,6 +543,35 @@ test_query_parts(const VecIdxKernels *set)
 	}
 }
 
+static void
+test_multiply_and_butterfly(const VecIdxKernels *set)
+{
+	unit_case("kernel %s: multiply and butterfly give scalar's bits", set->name);
+	for (int n = 0; n < 1000; n += 64)
+	{
+		float	   *x = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
+		float	   *y = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
+		float	   *sum = unit_alloc(n * sizeof(float), 0);
+		int			half = n > 0 ? n - 32 : 0;
+		int			wrong = 0;
+
+		fill_floats(x, n);
+		fill_floats(y, n);
+		for (int i = 0; i < n; i++)
+			sum[i] = x[i] * y[i];
+		set->multiply(x, y, n);
+		unit_check(memcmp(x, sum, n * sizeof(float)) == 0, "%s multiply n=%d differs", set->name, n);
+
+		set->butterfly(x, y, half);
+		for (int i = 0; i < half; i++)
+			wrong += fabsf(x[i] + y[i] - 2 * sum[i]) > 1e-6f * (fabsf(x[i]) + fabsf(y[i]));
+		for (int i = half; i < n; i++)
+			wrong += x[i] != sum[i];
+		unit_check(wrong == 0, "%s butterfly n=%d: %d elements are wrong", set->name, half, wrong);
+		unit_free_all();
+	}
+}
+
 static int
 parity(unsigned int bits)
 {
@@ -611,10 +673,12 @@ suite_kernel(void)
 			test_codes(sets[i], bits);
 			test_batches(sets[i], bits);
 		}
+		test_estimates(sets[i]);
 		test_floats(sets[i]);
 		test_wide(sets[i]);
 		test_scale_and_subtract(sets[i]);
 		test_query_parts(sets[i]);
+		test_multiply_and_butterfly(sets[i]);
 		test_hamming(sets[i]);
 		test_half(sets[i]);
 		if (sets[i] != &vecidx_kernels_scalar)
