@@ -150,7 +150,7 @@ take_node(VecIdxInserter *inserter, VecIdxMeta *meta, uint32 *node, uint32 *vers
 static void
 write_vectors(VecIdxInserter *inserter, uint32 node, uint32 version, VecIdxState state)
 {
-	inserter->code->node = node;
+	inserter->code->mark = vecidx_layout_mark(&inserter->handle->layout, node);
 	inserter->code->state = state;
 	vecidx_slot_write(inserter->handle, VECIDX_RUN_CODE, node, inserter->code, inserter->logged);
 	if (inserter->handle->layout.run[VECIDX_RUN_RERANK].span == 0)

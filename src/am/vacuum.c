@@ -260,7 +260,7 @@ blank_code(Vacuum *vacuum, uint32 node)
 	VecIdxHandle *handle = vacuum->handle;
 
 	memset(vacuum->store.code, 0, handle->layout.run[VECIDX_RUN_CODE].size);
-	vacuum->store.code->node = node;
+	vacuum->store.code->mark = vecidx_layout_mark(&handle->layout, node);
 	vacuum->store.code->state = VECIDX_FREE;
 	vecidx_slot_write(handle, VECIDX_RUN_CODE, node, vacuum->store.code, true);
 }

@@ -117,7 +117,7 @@ make_code(Writer *writer, uint32 id)
 		memcpy(slot, vecidx_arena_code(writer->arena, writer->order[id]), writer->layout.run[VECIDX_RUN_CODE].size);
 	else
 		slot->state = VECIDX_EXTENSION;
-	slot->node = id;
+	slot->mark = vecidx_layout_mark(&writer->layout, id);
 }
 
 static void

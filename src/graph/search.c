@@ -103,8 +103,8 @@ stretch_distance(const VecIdxSearch *search)
 	return reach > 0 ? worst + (search->stop.stretch - 1) * reach : worst;
 }
 
-/* Offers a node met to the beam; queues it if it is worth expanding. */
-static inline void
+/* Offers a node met to the beam; queues it and returns true if it is worth expanding. */
+static inline bool
 offer_found(VecIdxSearch *search, uint32 index)
 {
 	float		estimate = search->found[index].estimate;
@@ -113,7 +113,11 @@ offer_found(VecIdxSearch *search, uint32 index)
 	if (kept && vecidx_nearest_full(&search->beam))
 		search->threshold = stretch_distance(search);
 	if ((kept || estimate < search->threshold) && !search->queued[index])
+	{
 		frontier_push(search, index);
+		return true;
+	}
+	return false;
 }
 
 /* Puts another rule in force: offers it all nodes met again. */
@@ -135,7 +139,8 @@ change_stop(VecIdxSearch *search, const VecIdxStop *stop)
 		offer_found(search, i);
 }
 
-static void
+/* Returns true if the node was queued. */
+static bool
 add_found(VecIdxSearch *search, const VecIdxCandidate *candidate)
 {
 	uint32		index = search->found_count;
@@ -148,8 +153,7 @@ add_found(VecIdxSearch *search, const VecIdxCandidate *candidate)
 	}
 	search->found[search->found_count++] = *candidate;
 	search->queued[index] = false;
-	if (search->beam.room > 0)
-		offer_found(search, index);
+	return search->beam.room > 0 && offer_found(search, index);
 }
 
 void
@@ -159,24 +163,15 @@ vecidx_search_seed(VecIdxSearch *search, const VecIdxCandidate *candidate)
 		add_found(search, candidate);
 }
 
-/*
- * Adds a node's neighbours.  If one of them is the next to be expanded, what
- * is needed for that is on its way while the others are added.
- */
+/* Adds a node's neighbours.  Most of those that are queued will be expanded. */
 static void
 add_batch(VecIdxSearch *search, int level, const VecIdxCandidate *batch, int count)
 {
-	int			nearest = 0;
-
-	for (int i = 1; i < count; i++)
-	{
-		if (batch[i].estimate < batch[nearest].estimate)
-			nearest = i;
-	}
-	if (count > 0 && (search->frontier_count == 0 || batch[nearest].estimate < search->frontier[0].estimate))
-		search->source->prefetch(search->source, &batch[nearest], level);
 	for (int i = 0; i < count; i++)
-		add_found(search, &batch[i]);
+	{
+		if (add_found(search, &batch[i]))
+			search->source->prefetch(search->source, &batch[i], level);
+	}
 }
 
 bool
@@ -195,8 +190,6 @@ vecidx_search_run(VecIdxSearch *search, int level, const VecIdxStop *stop)
 			return true;
 		CHECK_FOR_INTERRUPTS();
 		from = search->found[frontier_pop(search)];
-		if (search->frontier_count > 0)
-			search->source->prefetch(search->source, &search->found[search->frontier[0].index], level);
 		search->expanded++;
 		count = search->source->expand(search->source, &from, level, &search->visited, batch);
 		add_batch(search, level, batch, count);

@@ -65,7 +65,7 @@ gather_node(VecIdxStore *store, Gather *gather, uint32 node)
 	}
 	gather->peek[i] = vecidx_peek(handle, block);
 	if (likely(gather->peek[i].page != NULL))
-		vecidx_peek_prefetch(&gather->peek[i], gather->offset[i], Min(handle->layout.run[VECIDX_RUN_CODE].size, 512));
+		vecidx_peek_prefetch_slot(&gather->peek[i], gather->offset[i], Min(handle->layout.run[VECIDX_RUN_CODE].size, 512));
 	else
 		vecidx_handle_announce(handle, block);
 }
@@ -89,12 +89,13 @@ collect_codes(VecIdxStore *store, Gather *gather, const VecIdxCandidate *batch, 
 	for (int i = 0; i < gather->count; i++)
 	{
 		VecIdxPeek *peek = &gather->peek[i];
-		const VecIdxCodeSlot *slot = (const VecIdxCodeSlot *) (peek->page + gather->offset[i]);
+		const VecIdxCodeSlot *slot;
 		int			n = codes->count;
 
 		if (peek->page == NULL)
 			continue;
-		if (unlikely(!vecidx_peek_valid(store->handle, peek) || slot->node != batch[i].node))
+		slot = (const VecIdxCodeSlot *) (peek->page + gather->offset[i]);
+		if (unlikely(slot->mark != vecidx_layout_mark(&store->handle->layout, batch[i].node)))
 		{
 			vecidx_handle_forget(store->handle, peek->block);
 			vecidx_handle_announce(store->handle, peek->block);
@@ -110,11 +111,7 @@ collect_codes(VecIdxStore *store, Gather *gather, const VecIdxCandidate *batch, 
 	}
 }
 
-/*
- * Estimates all that was gathered; nodes whose slots turn out to be free are
- * left out.  What was looked at without a pin counts only if the page is
- * still where it was when all is done.
- */
+/* Estimates all that was gathered; nodes whose slots turn out to be free are left out. */
 static int
 estimate_gathered(VecIdxStore *store, Gather *gather, VecIdxCandidate *batch)
 {
@@ -128,12 +125,9 @@ estimate_gathered(VecIdxStore *store, Gather *gather, VecIdxCandidate *batch)
 	for (int i = 0; i < codes.count; i++)
 	{
 		VecIdxCandidate *candidate = &batch[codes.place[i]];
-		VecIdxPeek *peek = &gather->peek[codes.place[i]];
 
 		candidate->estimate = estimates[i];
 		candidate->bound = vecidx_query_bound(store->query, vecidx_error_unpack(codes.error[i]));
-		if (unlikely(!vecidx_peek_valid(store->handle, peek)))
-			peek->page = NULL;
 	}
 	store->estimates += gather->count;
 	for (int i = 0; i < gather->count; i++)
@@ -377,7 +371,7 @@ vecidx_store_next(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate)
 		if (block != store->block)
 			copy_code_page(store, node, block);
 		slot = (const VecIdxCodeSlot *) (store->page + offset);
-		if (slot->node != node || !vecidx_slot_sealed(&handle->layout, VECIDX_RUN_CODE, slot))
+		if (slot->mark != vecidx_layout_mark(&handle->layout, node) || !vecidx_slot_sealed(&handle->layout, VECIDX_RUN_CODE, slot))
 			vecidx_corrupted(handle->index, block, "The checksum of a code is wrong");
 	}
 	if (slot->state != VECIDX_LIVE)

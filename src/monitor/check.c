@@ -378,7 +378,7 @@ visit_code(void *state, uint32 id, const void *bytes)
 	if (may_be_torn(check, VECIDX_RUN_CODE, id))
 		return;
 	check_sealed(check, VECIDX_RUN_CODE, id, slot);
-	check_owner(check, "code", id, slot->node);
+	check_owner(check, "code", id, vecidx_layout_mark(&check->handle->layout, slot->mark));
 	if (check->standby || says == VECIDX_FREE)
 		return;
 	if (slot->state == VECIDX_FREE && says != VECIDX_LIVE)

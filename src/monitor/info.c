@@ -7,13 +7,10 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -340,16 +337,6 @@ describe_index(Info *info)
 	MemoryContextDelete(context);
 }
 
-/* Who may read the table may know this of its index. */
-static void
-check_rights(Oid table)
-{
-	Oid			role = GetUserId();
-
-	if (pg_class_aclcheck(table, role, ACL_SELECT) != ACLCHECK_OK && !VecIdxOwnsRelation(table, role))
-		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(table)), get_rel_name(table));
-}
-
 Datum
 vecidx_info(PG_FUNCTION_ARGS)
 {
@@ -358,7 +345,7 @@ vecidx_info(PG_FUNCTION_ARGS)
 	Info		info = {0};
 	VecIdxTarget target;
 
-	check_rights(table);
+	vecidx_monitor_check_reader(table);
 	InitMaterializedSRF(fcinfo, 0);
 	vecidx_monitor_open(&target, index, table, AccessShareLock);
 	info.result = (ReturnSetInfo *) fcinfo->resultinfo;

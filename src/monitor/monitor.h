@@ -23,6 +23,9 @@ typedef struct VecIdxTarget
 /* The table of a vecidx index; errors for anything else.  Takes no lock, so that rights can be looked at first. */
 extern Oid	vecidx_monitor_table(Oid index);
 
+/* Errors unless the user may read the table (or owns it): who may, may also know of its index and have it in memory. */
+extern void vecidx_monitor_check_reader(Oid table);
+
 /*
  * Locks the table, then the index (AccessShareLock).  Errors for another
  * session's temporary index, whose pages cannot be seen, and for one without

@@ -12,9 +12,12 @@
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "am/am.h"
+#include "compat.h"
 #include "monitor/monitor.h"
 
 /* Is it the handler of this library, whatever the access method is called? */
@@ -45,6 +48,15 @@ vecidx_monitor_table(Oid index)
 				 errmsg("\"%s\" is not a vecidx index", NameStr(form->relname))));
 	ReleaseSysCache(tuple);
 	return IndexGetRelation(index, false);
+}
+
+void
+vecidx_monitor_check_reader(Oid table)
+{
+	Oid			role = GetUserId();
+
+	if (pg_class_aclcheck(table, role, ACL_SELECT) != ACLCHECK_OK && !VecIdxOwnsRelation(table, role))
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(table)), get_rel_name(table));
 }
 
 /* A build that failed leaves an index without pages: CREATE INDEX CONCURRENTLY makes its catalog entry first. */

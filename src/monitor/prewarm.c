@@ -8,16 +8,13 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_class.h"
 #include "executor/instrument.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/spccache.h"
 #include "utils/varlena.h"
@@ -469,16 +466,6 @@ prewarm_index(Prewarm *prewarm, ReturnSetInfo *result)
 	MemoryContextDelete(context);
 }
 
-/* Who may read the table may have its index in memory. */
-static void
-check_rights(Oid table)
-{
-	Oid			role = GetUserId();
-
-	if (pg_class_aclcheck(table, role, ACL_SELECT) != ACLCHECK_OK && !VecIdxOwnsRelation(table, role))
-		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(table)), get_rel_name(table));
-}
-
 Datum
 vecidx_prewarm(PG_FUNCTION_ARGS)
 {
@@ -487,7 +474,7 @@ vecidx_prewarm(PG_FUNCTION_ARGS)
 	Prewarm		prewarm = {0};
 	VecIdxTarget target;
 
-	check_rights(table);
+	vecidx_monitor_check_reader(table);
 	prewarm.chosen = require_choices(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	InitMaterializedSRF(fcinfo, 0);
 	vecidx_monitor_open(&target, index, table, AccessShareLock);

@@ -39,6 +39,7 @@ typedef struct VecIdxRun
 typedef struct VecIdxLayout
 {
 	VecIdxRun	run[VECIDX_RUNS];
+	uint32		salt;			/* of the marks of code slots: other in every build of every index */
 	uint32		base_capacity;
 	uint32		base_upper;
 	uint32		m;
@@ -70,6 +71,13 @@ extern VecIdxPlace vecidx_layout_place(const VecIdxLayout *layout, VecIdxRunKind
 extern BlockNumber vecidx_layout_extent_pages(const VecIdxLayout *layout, uint32 extent);
 extern BlockNumber vecidx_layout_run_start(const VecIdxLayout *layout, uint32 extent, VecIdxRunKind run);
 extern BlockNumber vecidx_layout_run_pages(const VecIdxLayout *layout, uint32 extent, VecIdxRunKind run);
+
+/* What the code slot of a node has as its mark. */
+static inline uint32
+vecidx_layout_mark(const VecIdxLayout *layout, uint32 node)
+{
+	return node ^ layout->salt;
+}
 
 /* First slot of an extent's run, and how many it holds. */
 extern uint32 vecidx_layout_first(const VecIdxLayout *layout, uint32 extent, VecIdxRunKind run);

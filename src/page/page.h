@@ -29,7 +29,8 @@
  * Version history
  *		1	first format
  *		2	what the calibration found is no longer part of what is fixed, and is
- *			a stop rule and a rerank factor where it was a beam width
+ *			a stop rule and a rerank factor where it was a beam width; code
+ *			slots have a mark where they had their node id
  */
 #ifndef VECIDX_PAGE_H
 #define VECIDX_PAGE_H
@@ -78,12 +79,12 @@ StaticAssertDecl(MAXALIGN(SizeOfPageHeaderData) == 24, "slots start at byte 24")
 
 /*
  * Code slot: this header, then the code's bits.  Immutable while the node
- * lives.  Read without a pin on the walk; "node" tells a
- * reader that it looks at what it meant to.
+ * lives.  Read without a pin on the walk, and without looking at the buffer's
+ * header: the mark alone tells a reader that it looks at what it meant to.
  */
 typedef struct VecIdxCodeSlot
 {
-	uint32		node;			/* own id */
+	uint32		mark;			/* own id, mixed with the index's salt (layout.h) */
 	float		f0;
 	float		f1;
 	uint16		error;			/* upper half of a float32, rounded up */

@@ -3,12 +3,14 @@
  *	  Unpinned reads: the reads that steer.
  *
  * A peek looks at a page where the backend last saw it, without pin or lock.
- * Before and after using what it read, the reader checks that the buffer
- * still holds that block of that relation and that its contents are valid.
- * Between the two checks the page may change under the reader: a slot may be
- * read torn.  Codes are used as they are read: they only choose where a search
- * goes next, and every slot names its owner.  All other slots are copied and
- * the copy's checksum is verified, which also finds torn ones.
+ *
+ * Codes are used as they stand: they only choose where a search goes next.  A
+ * code slot's mark says which node of which index it belongs to; if it is
+ * right, the worst that can have happened is that the slot is being rewritten
+ * for another node.  All other slots are copied.  Before and after, the reader
+ * checks that the buffer still holds that block of that relation and that its
+ * contents are valid; then the copy's checksum is verified, which also finds
+ * what was torn because the page changed meanwhile.
  *
  * When a check fails, or the backend has not seen the block yet, the caller
  * reads with a pin.  Unpinned visits do not raise a buffer's usage count, so
@@ -73,16 +75,23 @@ extern bool vecidx_peek_copy(VecIdxHandle *handle, const VecIdxPeek *peek, VecId
  */
 extern void vecidx_peek_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *copy);
 
-/* Has a slot on its way into the processor's cache, if the backend knows where it is. */
+/* Has a slot on its way into the processor's cache. */
 static inline void
-vecidx_peek_prefetch(const VecIdxPeek *peek, uint32 offset, uint32 size)
+vecidx_peek_prefetch_slot(const VecIdxPeek *peek, uint32 offset, uint32 size)
 {
 	const char *slot = peek->page + offset;
 
-	__builtin_prefetch(peek->buffer);
 	for (uint32 at = 0; at < size; at += 64)
 		__builtin_prefetch(slot + at);
 	__builtin_prefetch(slot + size - 1);
+}
+
+/* The same for a slot that will be copied: what is needed to check the buffer comes, too. */
+static inline void
+vecidx_peek_prefetch(const VecIdxPeek *peek, uint32 offset, uint32 size)
+{
+	__builtin_prefetch(peek->buffer);
+	vecidx_peek_prefetch_slot(peek, offset, size);
 }
 
 #endif							/* VECIDX_PEEK_H */

@@ -63,12 +63,12 @@ vecidx_slot_sealed(const VecIdxLayout *layout, VecIdxRunKind run, const void *sl
 
 /* The id that a slot says it has.  Upper slots do not tell their number. */
 static uint32
-slot_owner(VecIdxRunKind run, uint32 slot, const void *copy)
+slot_owner(const VecIdxLayout *layout, VecIdxRunKind run, uint32 slot, const void *copy)
 {
 	switch (run)
 	{
 		case VECIDX_RUN_CODE:
-			return ((const VecIdxCodeSlot *) copy)->node;
+			return vecidx_layout_mark(layout, ((const VecIdxCodeSlot *) copy)->mark);
 		case VECIDX_RUN_ADJACENCY:
 			return ((const VecIdxAdjacencySlot *) copy)->node;
 		case VECIDX_RUN_RERANK:
@@ -110,7 +110,7 @@ find_fault(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, const void *cop
 {
 	if (!vecidx_slot_sealed(&handle->layout, run, copy))
 		return "The checksum of a slot is wrong";
-	if (slot_owner(run, slot, copy) != slot)
+	if (slot_owner(&handle->layout, run, slot, copy) != slot)
 		return "A slot belongs to another node";
 	return NULL;
 }

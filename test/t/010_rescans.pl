@@ -37,7 +37,7 @@ memory_function($node);
 create_items($node, $rows, 50, $dimensions);
 $node->safe_psql('postgres', <<EOT);
 CREATE INDEX nearby ON items USING vecidx (embedding real_l2_ops) WITH (m = 6);
-CREATE INDEX nearby_cosine ON items USING vecidx (embedding real_cosine_ops) WITH (m = 6, quantizer = 'rabitq1');
+CREATE INDEX nearby_cosine ON items USING vecidx (embedding real_cosine_ops) WITH (m = 6, quantizer = 'rabitq2', rerank = 'sq4');
 CREATE TABLE few AS SELECT * FROM items ORDER BY id LIMIT 60;
 CREATE INDEX few_nearby ON few USING vecidx (embedding real_l2_ops);
 CREATE FUNCTION some_vector(i int) RETURNS real[] LANGUAGE sql IMMUTABLE AS
@@ -57,14 +57,14 @@ sub check_growth
 }
 
 # "scan" is the inner side of a join with generate_series; it must give "count"
-# rows each time.
+# rows each time, which may be an expression of the outer row.
 sub rescan
 {
-	my ($what, $index, $times, $count, $scan) = @_;
+	my ($what, $index, $times, $count, $scan, $settings) = @_;
 	my $inner = "CROSS JOIN LATERAL (SELECT count(*) AS rows FROM ($scan) AS s) AS n";
 	my $early = int($times / 10);
 	my ($short, @measured) = split /\n/, $node->safe_psql('postgres', <<EOT);
-@{[ by_index ]}
+@{[ by_index ]} @{[ $settings // '' ]}
 CREATE TEMP TABLE measured AS
 SELECT i, n.rows, CASE WHEN i IN (10, $early, $times) THEN context_bytes() END AS contexts,
 	CASE WHEN i IN (10, $early, $times) THEN process_bytes() END AS process
@@ -83,6 +83,10 @@ EOT
 
 rescan('walks', 'nearby', int($rescans * 0.5), 2, 'SELECT id FROM items ORDER BY embedding <-> some_vector(i) LIMIT 2');
 rescan('walks by cosine', 'nearby_cosine', int($rescans * 0.1), 12, 'SELECT id FROM items ORDER BY embedding <=> some_vector(i) LIMIT 12');
+rescan('walks for more and fewer rows', 'nearby', int($rescans * 0.05), 'i % 30',
+	'SELECT id FROM items ORDER BY embedding <-> some_vector(i) LIMIT i % 30');
+rescan('walks that read rows', 'nearby_cosine', int($rescans * 0.02), 10,
+	'SELECT id FROM items ORDER BY embedding <=> some_vector(i) LIMIT 10', 'SET vecidx.target_recall = 0.999;');
 rescan('sweeps', 'few_nearby', int($rescans * 0.2), 1, 'SELECT id FROM few ORDER BY embedding <-> some_vector(i) LIMIT 1');
 rescan('complete sweeps', 'few_nearby', int($rescans * 0.1), 60, 'SELECT id FROM few ORDER BY embedding <-> some_vector(i)');
 rescan('scans that return nothing', 'few_nearby', int($rescans * 0.05), 0, 'SELECT id FROM few WHERE id < 0 ORDER BY embedding <-> some_vector(i)');
@@ -98,6 +102,7 @@ DECLARE
 	one record;
 	rows int := 0;
 BEGIN
+	PERFORM set_config('vecidx.target_recall', CASE WHEN i % 3 = 0 THEN '0.999' ELSE '0.95' END, true);
 	IF i % 4 = 0 THEN
 		PERFORM 1 / (rank - 3) FROM (SELECT row_number() OVER () AS rank FROM
 			(SELECT id FROM items ORDER BY embedding <-> some_vector(i)) AS near OFFSET 0) AS s;
@@ -164,7 +169,8 @@ my $answer = "SELECT count(*), min(id) FROM (SELECT id FROM items ORDER BY embed
 
 foreach my $round (1 .. 10)
 {
-	$text .= "SET vecidx.page_access = " . (qw(unpinned recent pinned))[ $round % 3 ] . ";\n";
+	$text .= 'SET vecidx.target_recall = ' . (0.8, 0.999)[ $round % 2 ] . ";\n";
+	$text .= 'SET vecidx.page_access = ' . (qw(unpinned recent pinned))[ $round % 3 ] . ";\n";
 	$text .= "/* victim */ SELECT count(*) $_;\n" foreach @kinds;
 	$cancels += @kinds;
 }

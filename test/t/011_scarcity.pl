@@ -5,7 +5,7 @@
 # may fail for want of a buffer, but cleanly.  Of 200 sessions that have
 # searched each keeps what it knows of the index; that must be little.
 #
-# VECIDX_SCARCE_SECONDS: how long sessions compete for the buffers (3)
+# VECIDX_SCARCE_SECONDS: how long sessions compete for the buffers (2)
 # VECIDX_SESSIONS: how many sessions there are (200)
 
 use strict;
@@ -20,9 +20,9 @@ use PostgreSQL::Test::Utils;
 use VecidxSearch;
 use VecidxTest;
 
-my $seconds = $ENV{VECIDX_SCARCE_SECONDS} || 3;
+my $seconds = $ENV{VECIDX_SCARCE_SECONDS} || 2;
 my $sessions = $ENV{VECIDX_SESSIONS} || 200;
-my $rows = 2500;
+my $rows = 2000;
 my $dimensions = 32;
 my $queries = 25;
 my $k = 20;

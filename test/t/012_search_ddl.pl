@@ -6,7 +6,7 @@
 # be there.  No statement may fail, and no answer may be wrong, whatever index
 # there is, or none.
 #
-# VECIDX_DDL_SECONDS: how long (8)
+# VECIDX_DDL_SECONDS: how long (5), and at least until each change has been made
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ use PostgreSQL::Test::Utils;
 use VecidxSearch;
 use VecidxTest;
 
-my $seconds = $ENV{VECIDX_DDL_SECONDS} || 8;
+my $seconds = $ENV{VECIDX_DDL_SECONDS} || 5;
 my $rows = 1500;
 my $queries = 25;
 my $k = 10;
@@ -109,6 +109,7 @@ my $folder = PostgreSQL::Test::Utils::tempdir('ddl');
 my %script = (
 	generic => "SET plan_cache_mode = force_generic_plan;\nSELECT search_prepared(:query);\n",
 	custom => "SET plan_cache_mode = force_custom_plan;\nSELECT search_prepared(:query);\n",
+	exact => "SET vecidx.target_recall = 0.999;\nSELECT search_prepared(:query);\nRESET vecidx.target_recall;\n",
 	cursor => "SELECT search_cursor(:query, 0.003);\n",
 	named => "BEGIN;\nDECLARE c CURSOR WITH HOLD FOR SELECT id FROM items ORDER BY embedding <-> (SELECT embedding FROM queries WHERE id = :query);\n"
 	  . "FETCH 5 FROM c;\nCOMMIT;\nFETCH 5 FROM c;\nCLOSE c;\n",
@@ -157,7 +158,7 @@ my $load;
 # All have timeouts, so that a wait without end fails the test.
 my %made;
 my @failed;
-while ($load->pumpable)
+do
 {
 	foreach my $change (@changes)
 	{
@@ -165,13 +166,11 @@ while ($load->pumpable)
 
 		push @failed, "$change: $err" if $rc != 0;
 		$made{$change}++;
-		$load->pump_nb;
-		last if !$load->pumpable;
+		$load->pump_nb if $load->pumpable;
 	}
-}
+} while ($load->pumpable);
 $load->finish;
 is(join("\n", @failed), '', 'no change of the index fails');
-is(scalar keys %made, scalar @changes, 'each was made');
 unlike($stderr, qr/ERROR|FATAL|aborted/, 'no search fails') or diag $stderr;
 is($load->result(0), 0, 'all sessions go on to the end');
 note $stdout =~ /(number of transactions actually processed: \d+)/;
