@@ -76,6 +76,7 @@ OBJS = \
 	src/am/limit.o \
 	src/am/explain.o \
 	src/am/exact.o \
+	src/am/ahead.o \
 	src/am/scan.o \
 	src/am/vacuum.o \
 	src/am/cost.o \

@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/ahead.h"
 #include "am/am.h"
 #include "am/exact.h"
 #include "am/explain.h"
@@ -85,7 +86,7 @@ typedef struct DistanceScan
 	uint32		rank_next;		/* ranked nodes of the batch: the next one, */
 	uint32		rank_left;		/* and how many are left */
 
-	/* rows of the node at hand */
+	/* rows of the nodes at hand */
 	ItemPointerData *tids;
 	uint32		tid_count;
 	uint32		tid_room;
@@ -381,11 +382,15 @@ gather_chain(DistanceScan *state, uint32 owner, uint32 next)
 	return true;
 }
 
-/* Gathers the rows of a node; none if it has been freed or has become another node since it was ranked. */
+/*
+ * Gathers the rows of a node behind those at hand; none if it has been freed
+ * or has become another node since it was ranked.
+ */
 static void
 gather_tids(DistanceScan *state, uint32 node, uint32 version)
 {
 	VecIdxAdjacencySlot *slot = state->adjacency;
+	uint32		before = state->tid_count;
 	bool		whole;
 	int			tries = 0;
 
@@ -393,7 +398,7 @@ gather_tids(DistanceScan *state, uint32 node, uint32 version)
 	{
 		if (++tries > CHAIN_TRIES)
 			vecidx_corrupted(state->handle->index, VECIDX_METAPAGE_BLOCK, "A chain of extensions does not end");
-		state->tid_count = state->tid_next = 0;
+		state->tid_count = before;
 		vecidx_slot_read(state->handle, VECIDX_RUN_ADJACENCY, node, slot);
 		if (slot->state != VECIDX_LIVE || (version != VECIDX_NONE && slot->version != version))
 			return;
@@ -417,6 +422,7 @@ exact_distance(void *scan, const VecIdxRanked *ranked, float *distance)
 		MemoryContextSwitchTo(old);
 	}
 	state->stats.exact++;
+	state->tid_count = 0;
 	gather_tids(state, ranked->node, ranked->distance.version);
 	found = vecidx_exact_distance(state->exact, state->row, state->tids, state->tid_count, distance);
 	state->tid_count = state->tid_next = 0;
@@ -439,9 +445,39 @@ rank_batch(IndexScanDesc scan, uint32 wanted)
 	return count;
 }
 
-/* Brings the next node's rows to hand; false when there is none. */
+/* Gathers the rows of the next few ranked nodes. */
+static void
+gather_ranked(IndexScanDesc scan)
+{
+	DistanceScan *state = scan->opaque;
+	const VecIdxRanked *ranked = &state->rank.ready[state->rank_next];
+	uint32		count = Min(state->rank_left, VECIDX_AHEAD_ROWS);
+
+	state->tid_count = state->tid_next = 0;
+	for (uint32 i = 0; i < count; i++)
+	{
+		VecIdxCandidate candidate = {.node = ranked[i].node};
+
+		state->store.source.prefetch(&state->store.source, &candidate, 0);
+	}
+	for (uint32 i = 0; i < count; i++)
+	{
+		note_returned(state, ranked[i].node);
+		gather_tids(state, ranked[i].node, ranked[i].distance.version);
+	}
+	vecidx_ahead_rows(scan->heapRelation, state->tids, Min(state->tid_count, VECIDX_AHEAD_ROWS));
+	state->rank_next += count;
+	state->rank_left -= count;
+	if (state->rank_left == 0)
+	{
+		vecidx_rank_drop(&state->rank, state->rank_next);
+		state->rank_next = 0;
+	}
+}
+
+/* Brings the next rows to hand; false when there are none. */
 static bool
-next_node(IndexScanDesc scan)
+next_rows(IndexScanDesc scan)
 {
 	DistanceScan *state = scan->opaque;
 
@@ -456,16 +492,7 @@ next_node(IndexScanDesc scan)
 			state->rank_left = rank_batch(scan, wanted);
 		if (state->rank_left > 0)
 		{
-			VecIdxRanked ranked = state->rank.ready[state->rank_next++];
-
-			state->rank_left--;
-			note_returned(state, ranked.node);
-			gather_tids(state, ranked.node, ranked.distance.version);
-			if (state->rank_left == 0)
-			{
-				vecidx_rank_drop(&state->rank, state->rank_next);
-				state->rank_next = 0;
-			}
+			gather_ranked(scan);
 			if (state->tid_count > 0)
 				return true;
 			continue;
@@ -490,7 +517,7 @@ vecidx_gettuple(IndexScanDesc scan, ScanDirection direction)
 	if (state->phase == SCAN_BEGIN)
 		begin_scan(scan);
 	if (state->tid_next >= state->tid_count)
-		found = next_node(scan);
+		found = next_rows(scan);
 	if (found)
 	{
 		scan->xs_heaptid = state->tids[state->tid_next++];

@@ -333,7 +333,7 @@ vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 bool
 vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block)
 {
-	if (block < handle->mapped && handle->map[block] != InvalidBuffer)
+	if ((block < handle->mapped && handle->map[block] != InvalidBuffer) || effective_io_concurrency == 0)
 		return false;
 	return PrefetchBuffer(handle->index, MAIN_FORKNUM, block).initiated_io;
 }

@@ -57,7 +57,8 @@ sub check_growth
 }
 
 # "scan" is the inner side of a join with generate_series; it must give "count"
-# rows each time, which may be an expression of the outer row.
+# rows each time, which may be an expression of the outer row.  Returns how many
+# rows of the table the last scan read for their exact distance.
 sub rescan
 {
 	my ($what, $index, $times, $count, $scan, $settings) = @_;
@@ -72,21 +73,24 @@ FROM (SELECT i, n.rows FROM generate_series(1, $times) AS i $inner OFFSET 0) AS 
 WHERE i IN (10, $early, $times) OR rows <> $count;
 SELECT count(*) FROM measured WHERE rows <> $count;
 SELECT i, contexts, process FROM measured WHERE contexts IS NOT NULL ORDER BY i;
+SELECT exact FROM vecidx_last_scan();
 EOT
+	my $exact = pop @measured;
 
 	ok(uses_index($node, "SELECT * FROM generate_series(1, $times) AS i $inner", $index), "$what: by index");
 	is($short, 0, "$what: $times scans return $count rows each");
 	is(scalar @measured, 3, "$what: memory was measured");
 	check_growth($what, @measured[ 1, 2 ]);
-	return;
+	return $exact;
 }
 
 rescan('walks', 'nearby', int($rescans * 0.5), 2, 'SELECT id FROM items ORDER BY embedding <-> some_vector(i) LIMIT 2');
 rescan('walks by cosine', 'nearby_cosine', int($rescans * 0.1), 12, 'SELECT id FROM items ORDER BY embedding <=> some_vector(i) LIMIT 12');
 rescan('walks for more and fewer rows', 'nearby', int($rescans * 0.05), 'i % 30',
 	'SELECT id FROM items ORDER BY embedding <-> some_vector(i) LIMIT i % 30');
-rescan('walks that read rows', 'nearby_cosine', int($rescans * 0.02), 10,
+my $exact = rescan('walks that read rows', 'nearby_cosine', int($rescans * 0.02), 10,
 	'SELECT id FROM items ORDER BY embedding <=> some_vector(i) LIMIT 10', 'SET vecidx.target_recall = 0.999;');
+cmp_ok($exact, '>', 0, 'walks that read rows: they do');
 rescan('sweeps', 'few_nearby', int($rescans * 0.2), 1, 'SELECT id FROM few ORDER BY embedding <-> some_vector(i) LIMIT 1');
 rescan('complete sweeps', 'few_nearby', int($rescans * 0.1), 60, 'SELECT id FROM few ORDER BY embedding <-> some_vector(i)');
 rescan('scans that return nothing', 'few_nearby', int($rescans * 0.05), 0, 'SELECT id FROM few WHERE id < 0 ORDER BY embedding <-> some_vector(i)');
