@@ -309,8 +309,13 @@ walk_on(DistanceScan *state)
 		begin_sweep(state);
 		return;
 	}
-	state->stats.walked = true;
 	choose_effort(state);
+	if (state->effort.expanded > most)
+	{
+		begin_sweep(state);
+		return;
+	}
+	state->stats.walked = true;
 	if (vecidx_search_run(&state->search, 0, &state->effort.stop))
 		vecidx_rank_take(&state->rank, &state->search);
 	else

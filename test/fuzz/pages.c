@@ -238,7 +238,7 @@ build_index(void *argument)
 		live[row] = true;
 	}
 	vecidx_arena_finish(arena);
-	vecidx_write_index(fuzz_index(), &fixed, centroid, arena);
+	vecidx_write_index(fuzz_index(), &fixed, centroid, arena, 0);
 }
 
 /* Keeps the file and where its slots are. */
