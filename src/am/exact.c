@@ -22,7 +22,8 @@ struct VecIdxExact
 	const VecIdxType *type;
 	int			dimensions;
 	MemoryContext row_context;	/* reset after each row */
-	IndexInfo  *info;
+	AttrNumber	column;			/* of the table; 0 for an expression, */
+	IndexInfo  *info;			/* which needs these two */
 	EState	   *estate;
 
 	/* the row under way */
@@ -39,11 +40,15 @@ vecidx_exact_create(IndexScanDesc scan, const VecIdxType *type, int dimensions)
 	exact->type = type;
 	exact->dimensions = dimensions;
 	exact->row_context = AllocSetContextCreate(CurrentMemoryContext, "vecidx exact row", ALLOCSET_DEFAULT_SIZES);
-	exact->info = BuildIndexInfo(scan->indexRelation);
-	exact->estate = CreateExecutorState();
+	exact->column = scan->indexRelation->rd_index->indkey.values[0];
 	exact->slot = table_slot_create(scan->heapRelation, NULL);
 	exact->fetch = table_index_fetch_begin(scan->heapRelation);
-	GetPerTupleExprContext(exact->estate)->ecxt_scantuple = exact->slot;
+	if (exact->column == InvalidAttrNumber)
+	{
+		exact->info = BuildIndexInfo(scan->indexRelation);
+		exact->estate = CreateExecutorState();
+		GetPerTupleExprContext(exact->estate)->ecxt_scantuple = exact->slot;
+	}
 	return exact;
 }
 
@@ -58,18 +63,31 @@ fetch_row(VecIdxExact *exact, const ItemPointerData *tid)
 	return table_index_fetch_tuple(exact->fetch, &at, exact->scan->xs_snapshot, exact->slot, &again, &dead);
 }
 
+/* The value of the indexed column or expression. */
+static Datum
+compute_value(VecIdxExact *exact, bool *isnull)
+{
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+
+	if (exact->column != InvalidAttrNumber)
+		return slot_getattr(exact->slot, exact->column, isnull);
+	FormIndexDatum(exact->info, exact->slot, exact->estate, values, nulls);
+	*isnull = nulls[0];
+	return values[0];
+}
+
 /* The row's vector, or NULL if it has none that can be indexed. */
 static float *
 read_vector(VecIdxExact *exact, int *dimensions)
 {
 	const VecIdxType *type = exact->type;
-	Datum		values[INDEX_MAX_KEYS];
-	bool		isnull[INDEX_MAX_KEYS];
+	bool		isnull;
+	Datum		value = compute_value(exact, &isnull);
 
-	FormIndexDatum(exact->info, exact->slot, exact->estate, values, isnull);
-	if (isnull[0])
+	if (isnull)
 		return NULL;
-	return vecidx_row_decode(exact->scan->indexRelation, &type->decoder, type->metric, values[0], exact->dimensions, dimensions);
+	return vecidx_row_decode(exact->scan->indexRelation, &type->decoder, type->metric, value, exact->dimensions, dimensions);
 }
 
 bool
@@ -83,7 +101,8 @@ vecidx_exact_distance(VecIdxExact *exact, const float *query, const ItemPointerD
 	{
 		if (fetch_row(exact, &tids[i]))
 			vector = read_vector(exact, &dimensions);
-		ResetPerTupleExprContext(exact->estate);
+		if (exact->estate != NULL)
+			ResetPerTupleExprContext(exact->estate);
 	}
 	if (vector != NULL)
 		*distance = vecidx_truth_distance(exact->type->metric, query, vector, dimensions);
@@ -104,5 +123,6 @@ vecidx_exact_free(VecIdxExact *exact)
 {
 	table_index_fetch_end(exact->fetch);
 	ExecDropSingleTupleTableSlot(exact->slot);
-	FreeExecutorState(exact->estate);
+	if (exact->estate != NULL)
+		FreeExecutorState(exact->estate);
 }

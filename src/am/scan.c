@@ -460,11 +460,7 @@ gather_ranked(IndexScanDesc scan)
 
 	state->tid_count = state->tid_next = 0;
 	for (uint32 i = 0; i < count; i++)
-	{
-		VecIdxCandidate candidate = {.node = ranked[i].node};
-
-		state->store.source.prefetch(&state->store.source, &candidate, 0);
-	}
+		vecidx_store_prefetch_rows(&state->store, ranked[i].node);
 	for (uint32 i = 0; i < count; i++)
 	{
 		note_returned(state, ranked[i].node);

@@ -261,6 +261,22 @@ store_vector(VecIdxSource *source, uint32 node)
 }
 
 void
+vecidx_store_prefetch_rows(VecIdxStore *store, uint32 node)
+{
+	VecIdxHandle *handle = store->handle;
+	uint32		offset;
+	VecIdxPeek	peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, node, &offset));
+
+	if (unlikely(peek.page == NULL))
+	{
+		vecidx_handle_announce(handle, peek.block);
+		return;
+	}
+	vecidx_peek_prefetch_page(&peek);
+	vecidx_peek_prefetch(&peek, offset, sizeof(VecIdxAdjacencySlot));
+}
+
+void
 vecidx_store_prefetch(VecIdxStore *store, uint32 node)
 {
 	VecIdxHandle *handle = store->handle;

@@ -62,6 +62,9 @@ extern bool vecidx_store_distance(VecIdxStore *store, uint32 node, VecIdxDistanc
 extern void vecidx_store_prefetch(VecIdxStore *store, uint32 node);
 extern void vecidx_store_settle(VecIdxStore *store, uint32 node);
 
+/* The same for the slot with a node's rows, which will be read under lock. */
+extern void vecidx_store_prefetch_rows(VecIdxStore *store, uint32 node);
+
 /*
  * Errors unless the id is one that the index has given out; looks at the
  * metapage again when it seems not to be.

@@ -24,13 +24,16 @@
  * consecutive pages of its run, each to the tail.
  *
  * All integers and floats are in the byte order of the machine, as everywhere
- * in PostgreSQL.  Checksums are CRC-32C over the bytes that follow them.
+ * in PostgreSQL.  Checksums are CRC-32C over the bytes that follow them, and
+ * of VECIDX_CRC_QUARTERED bytes or more that over the CRC-32C of their
+ * quarters (the first three are whole numbers of 8 bytes).
  *
  * Version history
  *		1	first format
  *		2	what the calibration found is no longer part of what is fixed, and is
  *			a stop rule and a rerank factor where it was a beam width; code
- *			slots have a mark where they had their node id
+ *			slots have a mark where they had their node id; long checksums are
+ *			made of quarters
  */
 #ifndef VECIDX_PAGE_H
 #define VECIDX_PAGE_H
@@ -46,6 +49,8 @@
 #define VECIDX_FORMAT_VERSION	2
 
 #define VECIDX_METAPAGE_BLOCK	0
+
+#define VECIDX_CRC_QUARTERED	256
 
 /* In the last two bytes of each page, where pg_filedump looks. */
 #define VECIDX_PAGE_ID			0xFF94

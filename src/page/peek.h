@@ -86,6 +86,14 @@ vecidx_peek_prefetch_slot(const VecIdxPeek *peek, uint32 offset, uint32 size)
 	__builtin_prefetch(slot + size - 1);
 }
 
+/* Likewise for a page that will be pinned, locked and checked. */
+static inline void
+vecidx_peek_prefetch_page(const VecIdxPeek *peek)
+{
+	__builtin_prefetch(peek->page);
+	__builtin_prefetch(peek->page + BLCKSZ - sizeof(VecIdxPageTail));
+}
+
 /* The same for a slot that will be copied: what is needed to check the buffer comes, too. */
 static inline void
 vecidx_peek_prefetch(const VecIdxPeek *peek, uint32 offset, uint32 size)
