@@ -72,6 +72,7 @@ OBJS = \
 	src/am/reconnect.o \
 	src/am/write.o \
 	src/am/insert.o \
+	src/am/sample.o \
 	src/am/build.o \
 	src/am/limit.o \
 	src/am/explain.o \
@@ -86,6 +87,7 @@ OBJS = \
 	src/monitor/check.o \
 	src/monitor/info.o \
 	src/monitor/prewarm.o \
+	src/monitor/recalibrate.o \
 	src/vecidx.o
 
 EXTENSION = vecidx vecidx_pgvector
@@ -107,16 +109,19 @@ REGRESS = \
 	tables \
 	cost \
 	check \
-	prewarm
+	prewarm \
+	calibrate
 
 PGVECTOR_REGRESS = \
 	vector_operators \
 	vector_index \
 	vector_limits \
 	vector_recall \
+	vector_calibrate \
 	vector_extension
 
 ISOLATION = \
+	calibrate \
 	concurrently \
 	cursor_ddl \
 	cursor_vacuum \

@@ -24,6 +24,16 @@ CREATE FUNCTION vecidx_prewarm(index regclass, what text DEFAULT 'all')
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 4;
 COMMENT ON FUNCTION vecidx_prewarm(regclass, text) IS 'load the pages of a vecidx index into shared buffers';
 
+CREATE FUNCTION vecidx_calibrate(index regclass) RETURNS integer
+	AS 'MODULE_PATHNAME', 'vecidx_calibrate_by_rows' LANGUAGE C STRICT VOLATILE;
+COMMENT ON FUNCTION vecidx_calibrate(regclass) IS
+	'measure anew what reaches which recall, with rows of the table as queries: number of queries used';
+
+CREATE FUNCTION vecidx_calibrate(index regclass, queries anyarray) RETURNS integer
+	AS 'MODULE_PATHNAME', 'vecidx_calibrate_by_queries' LANGUAGE C STRICT VOLATILE;
+COMMENT ON FUNCTION vecidx_calibrate(regclass, anyarray) IS
+	'measure anew what reaches which recall, with given queries (of more than 1,024, as many evenly spread): number of queries used';
+
 CREATE FUNCTION vecidx_last_scan(OUT index regclass, OUT k bigint, OUT target_recall float8, OUT ef bigint,
 		OUT slack float8, OUT rerank_factor float8, OUT strategy text, OUT expanded bigint, OUT estimates bigint,
 		OUT reranked bigint, OUT exact bigint, OUT rows bigint)

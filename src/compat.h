@@ -42,6 +42,13 @@ typedef RelFileNode VecIdxLocator;
 #define VecIdxVacuumDelayPoint(analyze) vacuum_delay_point()
 #endif
 
+/* Since 17 maintenance does not look up functions where its caller says.  Callers include utils/guc.h. */
+#if PG_VERSION_NUM >= 170000
+#define VecIdxRestrictSearchPath() RestrictSearchPath()
+#else
+#define VecIdxRestrictSearchPath() ((void) 0)
+#endif
+
 /* Callers include catalog/pg_class.h and utils/acl.h. */
 #if PG_VERSION_NUM >= 160000
 #define VecIdxOwnsRelation(relid, role) object_ownercheck(RelationRelationId, relid, role)

@@ -12,15 +12,14 @@
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
-#include "common/pg_prng.h"
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
-#include "utils/sampling.h"
 
 #include "am/am.h"
+#include "am/sample.h"
 #include "am/write.h"
 #include "graph/calibrate.h"
 #include "options.h"
@@ -31,26 +30,11 @@
 #define PHASE_WRITE			4
 #define PHASE_CALIBRATE		5
 
-#define SAMPLE_ROWS			2048
-#define SAMPLE_BLOCKS		1024
-
 /* At most one row in so many is held back to calibrate with. */
 #define HELD_SHARE			16
 
 /* Seed of the rotation.  Part of the format only through the metapage, so it may change. */
 #define ROTATION_SEED		UINT64CONST(0x9E3779B97F4A7C15)
-
-/* Rows drawn from the table. */
-typedef struct Sample
-{
-	int			room;
-	int			count;
-	double		seen;			/* rows offered */
-	double		total;			/* rows of the table, estimated */
-	float	   *rows;			/* count x dimensions */
-	ItemPointerData *tids;
-	pg_prng_state prng;
-} Sample;
 
 typedef struct Build
 {
@@ -65,7 +49,7 @@ typedef struct Build
 	VecIdxQuantizer *quantizer;
 
 	/* changes */
-	Sample		sample;
+	VecIdxTableSample sample;
 	VecIdxTruth *truth;			/* NULL: nothing to calibrate */
 	bool	   *held;			/* for each of its queries: a row that waits to be indexed */
 	VecIdxArena *arena;			/* NULL: written out, or never begun */
@@ -167,82 +151,23 @@ check_options(Relation index)
 
 /* Sampling. */
 
-/* Where the next row goes so that all have the same chance to stay, or -1 (Vitter's algorithm R). */
-static int
-choose_place(Sample *sample)
-{
-	sample->seen++;
-	if (sample->room == 0 || sample->count < sample->room)
-		return sample->count;
-	if (pg_prng_double(&sample->prng) * sample->seen >= sample->room)
-		return -1;
-	return (int) pg_prng_uint64_range(&sample->prng, 0, sample->room - 1);
-}
-
-static void
-sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive pg_attribute_unused(), void *state)
-{
-	Build	   *build = state;
-	Sample	   *sample = &build->sample;
-	MemoryContext old;
-	int			dimensions;
-	float	   *row;
-	int			place;
-
-	if (isnull[0])
-		return;
-	place = choose_place(sample);
-	if (place < 0)
-		return;
-	old = MemoryContextSwitchTo(build->row_context);
-	row = vecidx_row_decode(index, &build->type->decoder, build->type->metric, values[0],
-							build->fixed.dimensions, &dimensions);
-	MemoryContextSwitchTo(old);
-	if (row == NULL)
-		return;
-	build->fixed.dimensions = dimensions;
-	if (sample->room == 0)
-	{
-		Size		memory = (Size) maintenance_work_mem * 1024 / 4;
-
-		sample->room = Max(16, Min(SAMPLE_ROWS, memory / (dimensions * sizeof(float))));
-		sample->rows = palloc_extended((Size) sample->room * dimensions * sizeof(float), MCXT_ALLOC_HUGE);
-		sample->tids = palloc(sample->room * sizeof(ItemPointerData));
-	}
-	if (place == sample->count)
-		sample->count++;
-	memcpy(sample->rows + (Size) place * dimensions, row, dimensions * sizeof(float));
-	sample->tids[place] = *tid;
-	MemoryContextReset(build->row_context);
-}
-
-/* Returns the number of heap rows, if all blocks were looked at: always so when no row was found. */
 static double
 sample_table(Build *build)
 {
-	BlockNumber blocks = RelationGetNumberOfBlocks(build->heap);
-	BlockSamplerData sampler;
-	double		heap_rows = 0;
+	VecIdxSampleSource source = {build->heap, build->index, build->info, build->type, build->row_context};
+	double		heap_rows;
 
 	report_phase(PHASE_SAMPLE);
-	BlockSampler_Init(&sampler, blocks, SAMPLE_BLOCKS, 1);
-	pg_prng_seed(&build->sample.prng, 1);
-	while (BlockSampler_HasMore(&sampler))
-	{
-		CHECK_FOR_INTERRUPTS();
-		heap_rows += table_index_build_range_scan(build->heap, build->index, build->info, false, true, false,
-												  BlockSampler_Next(&sampler), 1, sample_row, build, NULL);
-	}
-	build->sample.total = build->sample.seen * ((double) blocks / Max(Min(blocks, SAMPLE_BLOCKS), 1));
-	if (build->sample.count == 0 && blocks > SAMPLE_BLOCKS)
-		heap_rows = table_index_build_scan(build->heap, build->index, build->info, false, false, sample_row, build, NULL);
+	build->sample.dimensions = build->fixed.dimensions;
+	heap_rows = vecidx_sample_table(&source, &build->sample);
+	build->fixed.dimensions = build->sample.dimensions;
 	return heap_rows;
 }
 
 static void
 compute_centroid(Build *build)
 {
-	const Sample *sample = &build->sample;
+	const VecIdxTableSample *sample = &build->sample;
 	int			dimensions = build->fixed.dimensions;
 	double	   *sum = palloc0(dimensions * sizeof(double));
 
@@ -260,7 +185,7 @@ compute_centroid(Build *build)
 static void
 choose_quantizer(Build *build)
 {
-	const Sample *sample = &build->sample;
+	const VecIdxTableSample *sample = &build->sample;
 	VecIdxMetaFixed *fixed = &build->fixed;
 	VecIdxQuantParams params;
 
@@ -370,19 +295,13 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 static void
 prepare_truth(Build *build)
 {
-	const Sample *sample = &build->sample;
+	const VecIdxTableSample *sample = &build->sample;
 	int			count = Min(Min(VECIDX_CALIBRATE_QUERIES, sample->count), (int) (sample->total / HELD_SHARE));
 
 	if (sample->seen < VECIDX_CALIBRATE_MIN_ROWS)
 		return;
 	build->held = palloc0(count * sizeof(bool));
-	build->truth = vecidx_truth_create(build->type->metric, build->fixed.dimensions, count);
-	for (int i = 0; i < count; i++)
-	{
-		Size		place = (Size) i * sample->count / count;
-
-		vecidx_truth_query(build->truth, i, sample->rows + place * build->fixed.dimensions, &sample->tids[place]);
-	}
+	build->truth = vecidx_sample_queries(sample, build->type->metric, count);
 }
 
 static void

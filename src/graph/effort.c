@@ -91,24 +91,48 @@ mix(Cell a, Cell b, double share)
 	cell.factor = a.factor + share * (b.factor - a.factor);
 	cell.expanded = a.expanded + share * (b.expanded - a.expanded);
 	cell.limit = a.limit + share * (b.limit - a.limit);
-	cell.exact = share < 0.5 ? a.exact : b.exact;
+	cell.exact = a.exact || b.exact;
 	return cell;
 }
 
-/* A column at a target between its rows.  What lies beyond the highest row is extrapolated. */
+/* Beyond the highest row nothing has been measured: everything grows with the share of misses that is cut. */
+static Cell
+cell_beyond(const VecIdxMetaTuning *tuning, double recall, int column)
+{
+	double		highest = vecidx_effort_targets[VECIDX_TARGETS - 1];
+	Cell		cell = read_cell(&tuning->effort[VECIDX_TARGETS - 1][column]);
+	double		times = 1 + (recall - highest) / (1 - highest) / 2;
+
+	cell.slack *= times;
+	cell.factor *= times;
+	cell.expanded *= times * times;
+	cell.limit *= times * times;
+	return cell;
+}
+
+/*
+ * A column at a target between its rows.  Two rows of which one relies on
+ * exact distances cannot be mixed: that for the higher target is taken.
+ */
 static Cell
 cell_at(const VecIdxMetaTuning *tuning, double recall, int column)
 {
 	const double *targets = vecidx_effort_targets;
 	int			row = 0;
-	double		share;
+	Cell		low;
+	Cell		high;
 
 	if (recall <= targets[0])
 		return read_cell(&tuning->effort[0][column]);
-	while (row < VECIDX_TARGETS - 2 && recall > targets[row + 1])
+	if (recall > targets[VECIDX_TARGETS - 1])
+		return cell_beyond(tuning, recall, column);
+	while (recall > targets[row + 1])
 		row++;
-	share = (recall - targets[row]) / (targets[row + 1] - targets[row]);
-	return mix(read_cell(&tuning->effort[row][column]), read_cell(&tuning->effort[row + 1][column]), share);
+	low = read_cell(&tuning->effort[row][column]);
+	high = read_cell(&tuning->effort[row + 1][column]);
+	if (low.exact != high.exact)
+		return high;
+	return mix(low, high, (recall - targets[row]) / (targets[row + 1] - targets[row]));
 }
 
 static Cell

@@ -59,6 +59,7 @@ gather_level(VecIdxStore *store, int level, VecIdxCandidate *batch, uint32 count
 				continue;
 			batch[count].node = links[i].node;
 			batch[count].upper = links[i].upper;
+			vecidx_handle_announce_slot(store->handle, VECIDX_RUN_UPPER, links[i].upper);
 			count++;
 		}
 	}
@@ -83,6 +84,8 @@ copy_codes(VecIdxStore *store, VecIdxEntries *entries)
 	Size		stride = store->handle->layout.run[VECIDX_RUN_CODE].size;
 	uint32		kept = 0;
 
+	for (uint32 i = 0; i < entries->count; i++)
+		vecidx_handle_announce_slot(store->handle, VECIDX_RUN_CODE, entries->batch[i].node);
 	for (uint32 i = 0; i < entries->count; i++)
 	{
 		if (!vecidx_slot_read_vector(store->handle, VECIDX_RUN_CODE, entries->batch[i].node, entries->codes + kept * stride))

@@ -353,14 +353,20 @@ vecidx_store_rewind(VecIdxStore *store)
 		store->page = MemoryContextAlloc(store->context, BLCKSZ);
 }
 
+/* Pages that a pass over all nodes has read ahead. */
+#define PASS_AHEAD		32
+
 static void
 copy_code_page(VecIdxStore *store, uint32 node, BlockNumber block)
 {
 	VecIdxHandle *handle = store->handle;
+	uint32		later = node + PASS_AHEAD * handle->layout.run[VECIDX_RUN_CODE].per_page;
 	Page		page;
 	Buffer		buffer;
 
 	CHECK_FOR_INTERRUPTS();
+	if (later < handle->state.nodes)
+		vecidx_handle_announce_slot(handle, VECIDX_RUN_CODE, later);
 	buffer = vecidx_buffer_share(handle->index, block, VECIDX_PAGE_CODE,
 								 vecidx_handle_first(handle, VECIDX_RUN_CODE, node), &page);
 	memcpy(store->page, page, BLCKSZ);

@@ -248,6 +248,8 @@ vecidx_handle_acquire(Relation index)
 	handle->index = index;
 	handle->access = RelationUsesLocalBuffers(index) ? VECIDX_ACCESS_PINNED : vecidx_page_access;
 	handle->users++;
+	if (handle->pressed == 0 || --handle->pressed == 0)
+		handle->touch = VECIDX_TOUCH;
 	PG_TRY();
 	{
 		vecidx_handle_refresh(handle);
@@ -322,7 +324,7 @@ vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 
 	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped)
 		return ReadBuffer(handle->index, block);
-	if (++handle->visits % VECIDX_TOUCH != 0)
+	if (!vecidx_handle_touches(handle))
 		recent = handle->map[block];
 	buffer = vecidx_buffer_pin(handle->index, block, recent);
 	if (buffer != recent)
@@ -335,7 +337,19 @@ vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block)
 {
 	if ((block < handle->mapped && handle->map[block] != InvalidBuffer) || effective_io_concurrency == 0)
 		return false;
-	return PrefetchBuffer(handle->index, MAIN_FORKNUM, block).initiated_io;
+	if (!PrefetchBuffer(handle->index, MAIN_FORKNUM, block).initiated_io)
+		return false;
+	handle->touch = VECIDX_TOUCH_PRESSED;
+	handle->pressed = VECIDX_PRESSED_SCANS;
+	return true;
+}
+
+bool
+vecidx_handle_announce_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot)
+{
+	uint32		offset;
+
+	return vecidx_handle_announce(handle, vecidx_handle_locate(handle, run, slot, &offset));
 }
 
 uint32

@@ -23,8 +23,14 @@ typedef enum VecIdxPageAccess
 	VECIDX_ACCESS_PINNED		/* pins, through the buffer mapping table */
 } VecIdxPageAccess;
 
-/* One visit in this many goes the way that keeps pages in shared buffers. */
-#define VECIDX_TOUCH	64
+/*
+ * One visit in so many goes the way that keeps pages in shared buffers: more
+ * of them for a while after pages had to be read, when buffers are short and
+ * what searches visit most must not be what is evicted.  Powers of two.
+ */
+#define VECIDX_TOUCH			64
+#define VECIDX_TOUCH_PRESSED	8
+#define VECIDX_PRESSED_SCANS	100
 
 typedef struct VecIdxHandle
 {
@@ -45,6 +51,8 @@ typedef struct VecIdxHandle
 	BlockNumber base[VECIDX_RUNS];	/* first block of each run of extent 0 */
 	Buffer	   *map;			/* block -> buffer that last held it, a hint */
 	BlockNumber mapped;			/* entries of map[] */
+	uint32		touch;			/* one visit in so many is a full one */
+	uint32		pressed;		/* scans left until it is seldom again */
 	uint32		visits;			/* counts visits that the buffer manager does not, so that some of them do */
 	VecIdxEntries *entries;		/* entry nodes, made by the graph layer in context */
 
@@ -82,6 +90,16 @@ extern Buffer vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block);
  * has it read in the background.  True if that was begun.
  */
 extern bool vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block);
+
+/* The same for the page of a slot. */
+extern bool vecidx_handle_announce_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);
+
+/* Counts a visit; true if it is one of those that the buffer manager shall know of. */
+static inline bool
+vecidx_handle_touches(VecIdxHandle *handle)
+{
+	return (++handle->visits & (handle->touch - 1)) == 0;
+}
 
 /* The block is no longer where it was last seen. */
 static inline void

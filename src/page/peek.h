@@ -14,7 +14,7 @@
  *
  * When a check fails, or the backend has not seen the block yet, the caller
  * reads with a pin.  Unpinned visits do not raise a buffer's usage count, so
- * one visit in VECIDX_TOUCH goes the pinned way on purpose.
+ * some visits go the pinned way on purpose (VECIDX_TOUCH).
  */
 #ifndef VECIDX_PEEK_H
 #define VECIDX_PEEK_H
@@ -36,7 +36,7 @@ vecidx_peek(VecIdxHandle *handle, BlockNumber block)
 	VecIdxPeek	peek = {NULL, NULL, block};
 
 	if (likely(handle->access == VECIDX_ACCESS_UNPINNED && block < handle->mapped &&
-			   handle->map[block] != InvalidBuffer && ++handle->visits % VECIDX_TOUCH != 0))
+			   handle->map[block] != InvalidBuffer && !vecidx_handle_touches(handle)))
 	{
 		Buffer		buffer = handle->map[block];
 

@@ -259,6 +259,51 @@ is(scalar @measured, 3, "it was executed $executions times");
 check_growth('a prepared statement', @measured[ 1, 2 ]);
 
 is($node->safe_psql('postgres', "SELECT vecidx_check('nearby')"), $rows, 'the index is sound');
+
+# Errors while a session gathers what it will know of an index: here, of one
+# whose codes are damaged.
+my $file = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('nearby')");
+my $page_size = 8192;
+my $damaged = 0;
+my $pages;
+
+$node->stop;
+$pages = slurp_file($file);
+for (my $page = 0; $page < length($pages); $page += $page_size)
+{
+	# the page's kind stands before its last two bytes: 4 is a page of codes
+	next if unpack('S', substr($pages, $page + $page_size - 4, 2)) != 4;
+	substr($pages, $page + 24, $page_size - 32) =~ tr/\x00-\xff/\x80-\xff\x00-\x7f/;
+	$damaged++;
+}
+open(my $handle, '>:raw', $file) or die "$file: $!";
+print $handle $pages;
+close($handle) or die "$file: $!";
+cmp_ok($damaged, '>', 0, 'pages of codes were damaged');
+$node->start;
+@measured = split /\n/, $node->safe_psql('postgres', <<EOT);
+@{[ by_index ]}
+CREATE TEMP TABLE noted (i int, contexts bigint, process bigint);
+DO \$\$
+BEGIN
+	FOR i IN 1 .. $errors / 10 LOOP
+		BEGIN
+			PERFORM id FROM items ORDER BY embedding <-> some_vector(i) LIMIT 3;
+			RAISE 'did not fail';
+		EXCEPTION
+			WHEN index_corrupted THEN NULL;
+		END;
+		IF i IN (10, $errors / 100, $errors / 10) THEN
+			INSERT INTO noted SELECT i, context_bytes(), process_bytes();
+		END IF;
+	END LOOP;
+END
+\$\$;
+SELECT * FROM noted ORDER BY i;
+EOT
+is(scalar @measured, 3, 'a damaged index is complained of each time');
+check_growth('searches of a damaged index', @measured[ 1, 2 ]);
+
 check_log($node, 'rescans', qr/canceling statement due to (?:user request|statement timeout)/);
 $node->stop;
 done_testing();
