@@ -8,6 +8,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "graph/entry.h"
 #include "page/meta.h"
 #include "page/peek.h"
@@ -67,16 +69,6 @@ gather_level(VecIdxStore *store, int level, VecIdxCandidate *batch, uint32 count
 	return count;
 }
 
-static void
-free_entries(VecIdxEntries *entries)
-{
-	pfree(entries->batch);
-	pfree(entries->codes);
-	pfree(entries->bits);
-	pfree(entries->f0);
-	pfree(entries);
-}
-
 /* Copies the code slots of the list's nodes; leaves out those that are no longer there. */
 static void
 copy_codes(VecIdxStore *store, VecIdxEntries *entries)
@@ -110,6 +102,7 @@ make_entries(VecIdxStore *store)
 	const VecIdxMetaState *state = &handle->state;
 	uint32		room = VECIDX_ENTRY_MAX * 2;
 	VecIdxCandidate *batch = palloc(room * sizeof(VecIdxCandidate));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx entries", ALLOCSET_DEFAULT_SIZES);
 	VecIdxEntries *entries;
 	int			target = choose_level(state);
 	uint32		count = 1;
@@ -122,20 +115,23 @@ make_entries(VecIdxStore *store)
 		for (uint32 i = 0; level > target && i < count; i++)
 			batch[i].upper--;
 	}
-	entries = MemoryContextAllocZero(handle->context, sizeof(VecIdxEntries));
+	entries = MemoryContextAllocZero(context, sizeof(VecIdxEntries));
+	entries->context = context;
 	entries->epoch = state->epoch;
 	entries->entry = state->entry;
 	entries->level = target;
 	entries->level_nodes = state->level_nodes[target];
 	entries->count = count;
-	entries->batch = MemoryContextAlloc(handle->context, count * sizeof(VecIdxCandidate));
+	entries->batch = MemoryContextAlloc(context, count * sizeof(VecIdxCandidate));
 	memcpy(entries->batch, batch, count * sizeof(VecIdxCandidate));
-	entries->codes = MemoryContextAllocHuge(handle->context, (Size) count * handle->layout.run[VECIDX_RUN_CODE].size);
-	entries->bits = MemoryContextAlloc(handle->context, count * sizeof(uint8 *));
-	entries->f0 = MemoryContextAlloc(handle->context, 3 * count * sizeof(float));
+	entries->codes = MemoryContextAllocHuge(context, (Size) count * handle->layout.run[VECIDX_RUN_CODE].size);
+	entries->bits = MemoryContextAlloc(context, count * sizeof(uint8 *));
+	entries->f0 = MemoryContextAlloc(context, 3 * count * sizeof(float));
 	entries->f1 = entries->f0 + count;
 	entries->estimates = entries->f1 + count;
 	copy_codes(store, entries);
+	/* whatever failed before, took it along */
+	MemoryContextSetParent(context, handle->context);
 	pfree(batch);
 	return entries;
 }
@@ -152,7 +148,7 @@ vecidx_entries_get(VecIdxStore *store)
 		VecIdxEntries *old = handle->entries;
 
 		handle->entries = NULL;
-		free_entries(old);
+		MemoryContextDelete(old->context);
 	}
 	if (handle->entries == NULL)
 		handle->entries = make_entries(store);

@@ -16,6 +16,8 @@
  */
 struct VecIdxEntries
 {
+	MemoryContext context;		/* holds all of it */
+
 	/* the metapage when the list was made */
 	uint32		epoch;
 	uint32		entry;

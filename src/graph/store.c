@@ -111,6 +111,13 @@ collect_codes(VecIdxStore *store, Gather *gather, const VecIdxCandidate *batch, 
 	}
 }
 
+/* The slot that has these bits. */
+static inline const VecIdxCodeSlot *
+code_of(const uint8 *bits)
+{
+	return (const VecIdxCodeSlot *) bits - 1;
+}
+
 /* Estimates all that was gathered; nodes whose slots turn out to be free are left out. */
 static int
 estimate_gathered(VecIdxStore *store, Gather *gather, VecIdxCandidate *batch)
@@ -128,6 +135,9 @@ estimate_gathered(VecIdxStore *store, Gather *gather, VecIdxCandidate *batch)
 
 		candidate->estimate = estimates[i];
 		candidate->bound = vecidx_query_bound(store->query, vecidx_error_unpack(codes.error[i]));
+		/* the page may have made way for another meanwhile */
+		if (unlikely(code_of(codes.bits[i])->mark != vecidx_layout_mark(&store->handle->layout, candidate->node)))
+			gather->peek[codes.place[i]].page = NULL;
 	}
 	store->estimates += gather->count;
 	for (int i = 0; i < gather->count; i++)
