@@ -91,7 +91,7 @@ mix(Cell a, Cell b, double share)
 	cell.factor = a.factor + share * (b.factor - a.factor);
 	cell.expanded = a.expanded + share * (b.expanded - a.expanded);
 	cell.limit = a.limit + share * (b.limit - a.limit);
-	cell.exact = a.exact || b.exact;
+	cell.exact = (share < 1 && a.exact) || (share > 0 && b.exact);
 	return cell;
 }
 
