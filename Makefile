@@ -140,6 +140,11 @@ EXTRA_CLEAN = .pg_version
 PG_CFLAGS = -std=gnu11 -ffp-contract=off -Wall -Wextra
 SHLIB_LINK += -lm
 
+# calls from one of our files to another go straight, not through a table of addresses
+ifeq ($(shell uname -s),Linux)
+SHLIB_LINK += -Wl,-Bsymbolic-functions
+endif
+
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 

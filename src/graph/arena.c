@@ -187,6 +187,7 @@ arena_expand(VecIdxSource *source, const VecIdxCandidate *from, int level,
 	const ArenaList *list = list_of(arena, from->node, level);
 	int			count = 0;
 
+	vecidx_visited_reserve(visited, list->count);
 	for (uint32 i = 0; i < list->count; i++)
 	{
 		if (!vecidx_visited_add(visited, list->ids[i]))

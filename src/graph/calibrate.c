@@ -23,9 +23,14 @@ static const float factors[] = {0.3f, 0.45f, 0.6f, 0.8f, 1.0f, 1.3f};
 #define SLACKS		((int) lengthof(slacks))
 #define FACTORS		((int) lengthof(factors))
 
-/* Queries that come later differ from the sample: aim some of the permitted misses higher, but not much. */
+/*
+ * Queries that come later differ from the sample: aim some of the permitted
+ * misses higher, but not much; and by so many standard errors of the share of
+ * neighbours that the sample's queries found.
+ */
 #define SAFETY			0.4
-#define SAFETY_MOST		0.02
+#define SAFETY_MOST		0.017
+#define SAFETY_ERRORS	0.75
 
 /*
  * A search may expand so many times what the others did with a little less
@@ -53,6 +58,7 @@ typedef struct Outcome
 /* All runs for one number of results. */
 typedef struct Series
 {
+	double		neighbours;		/* sought, by all queries together */
 	int			runs;			/* slacks tried */
 	double		expanded[SLACKS];	/* nodes, on average */
 	double		limit[SLACKS];	/* nodes, at most */
@@ -63,7 +69,6 @@ typedef struct Trial
 {
 	/* fixed */
 	const VecIdxTruth *truth;
-	VecIdxTuningSource source;	/* of the queries */
 	VecIdxHandle *handle;
 	float		norm;			/* largest of a row */
 	void	   *query_memory;
@@ -185,18 +190,11 @@ run_query(Trial *trial, int query, uint32 count, int run)
 		rank_found(trial, count, factors[i], walked, &series->outcome[run][i]);
 }
 
-/*
- * The recall to be measured for a target.  Rows that the index already has are
- * harder to find neighbours for than queries to come, by 0.01 to 0.03 of
- * recall: their nodes are hidden from the search, which leaves holes in the
- * graph around them.  That is safety enough.
- */
 static double
-aim_of(VecIdxTuningSource source, double target)
+aim_of(double target, double neighbours)
 {
-	if (source == VECIDX_TUNED_BY_ROWS)
-		return target;
-	return target + Min((1 - target) * SAFETY, SAFETY_MOST);
+	return target + Min((1 - target) * SAFETY, SAFETY_MOST) +
+		SAFETY_ERRORS * sqrt(target * (1 - target) / neighbours);
 }
 
 /* Has the last run found all that there is to find, or met so much that a sweep would be cheaper? */
@@ -204,7 +202,7 @@ static bool
 is_enough(const Trial *trial, int run)
 {
 	const Series *series = &trial->series;
-	double		aim = aim_of(trial->source, vecidx_effort_targets[VECIDX_TARGETS - 1]);
+	double		aim = aim_of(vecidx_effort_targets[VECIDX_TARGETS - 1], series->neighbours);
 
 	return series->outcome[run][FACTORS - 1].recall[0] >= aim ||
 		series->outcome[run][FACTORS - 2].recall[1] >= aim ||
@@ -217,6 +215,7 @@ run_series(Trial *trial, uint32 count)
 	Series	   *series = &trial->series;
 
 	memset(series, 0, sizeof(Series));
+	series->neighbours = (double) trial->truth->used * count;
 	while (series->runs < SLACKS)
 	{
 		double		before = series->runs == 0 ? count : series->expanded[series->runs - 1];
@@ -283,10 +282,9 @@ best_recall(const Series *series)
 }
 
 static VecIdxMetaEffort
-choose_effort(const Trial *trial, double target)
+choose_effort(const Series *series, double target)
 {
-	const Series *series = &trial->series;
-	double		aim = Min(aim_of(trial->source, target), best_recall(series) - 0.0005);
+	double		aim = Min(aim_of(target, series->neighbours), best_recall(series) - 0.0005);
 	Way			best = {.cost = -1};
 
 	for (int exact = 0; exact <= 1; exact++)
@@ -334,11 +332,10 @@ vecidx_calibrate(VecIdxHandle *handle, VecIdxTruth *truth, VecIdxTuningSource so
 	tuning->nodes = handle->state.nodes;
 	tuning->norm = truth->norm;
 	trial = create_trial(handle, truth, truth->norm);
-	trial->source = source;
 	for (int column = 0; column < VECIDX_TARGET_KS; column++)
 	{
 		run_series(trial, vecidx_effort_counts[column]);
 		for (int row = 0; row < VECIDX_TARGETS; row++)
-			tuning->effort[row][column] = choose_effort(trial, vecidx_effort_targets[row]);
+			tuning->effort[row][column] = choose_effort(&trial->series, vecidx_effort_targets[row]);
 	}
 }

@@ -25,7 +25,7 @@ vecidx_search_init(VecIdxSearch *search, VecIdxSource *source, MemoryContext con
 	search->queued = MemoryContextAlloc(context, search->found_room * sizeof(bool));
 	search->frontier_room = 512;
 	search->frontier = MemoryContextAlloc(context, search->frontier_room * sizeof(VecIdxFrontier));
-	vecidx_visited_init(&search->visited, context, 1024);
+	vecidx_visited_init(&search->visited, context, 2048);
 }
 
 void
@@ -159,6 +159,7 @@ add_found(VecIdxSearch *search, const VecIdxCandidate *candidate)
 void
 vecidx_search_seed(VecIdxSearch *search, const VecIdxCandidate *candidate)
 {
+	vecidx_visited_reserve(&search->visited, 1);
 	if (vecidx_visited_add(&search->visited, candidate->node))
 		add_found(search, candidate);
 }

@@ -17,10 +17,8 @@
 #include "page/peek.h"
 
 void
-vecidx_store_check_node(VecIdxStore *store, uint32 node, const char *where)
+vecidx_store_recheck_node(VecIdxStore *store, uint32 node, const char *where)
 {
-	if (likely(node < store->handle->state.nodes))
-		return;
 	vecidx_handle_refresh(store->handle);
 	if (node >= store->handle->state.nodes)
 		vecidx_damaged(store->handle->index, psprintf("%s refers to node %u of %u", where, node, store->handle->state.nodes));
@@ -52,22 +50,29 @@ typedef struct Gather
 } Gather;
 
 static inline void
-gather_node(VecIdxStore *store, Gather *gather, uint32 node)
+gather_node(VecIdxStore *store, uint32 node, VecIdxPeek *peek, uint32 *offset)
 {
 	VecIdxHandle *handle = store->handle;
-	int			i = gather->count++;
-	BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_CODE, node, &gather->offset[i]);
+	BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_CODE, node, offset);
 
 	if (unlikely(handle->layout.run[VECIDX_RUN_CODE].span != 1))
 	{
-		gather->peek[i].page = NULL;
+		peek->page = NULL;
 		return;
 	}
-	gather->peek[i] = vecidx_peek(handle, block);
-	if (likely(gather->peek[i].page != NULL))
-		vecidx_peek_prefetch_slot(&gather->peek[i], gather->offset[i], Min(handle->layout.run[VECIDX_RUN_CODE].size, 512));
+	*peek = vecidx_peek(handle, block);
+	if (likely(peek->page != NULL))
+		vecidx_peek_prefetch_slot(peek, *offset, Min(handle->layout.run[VECIDX_RUN_CODE].size, 512));
 	else
 		vecidx_handle_announce(handle, block);
+}
+
+static void
+gather_batch(VecIdxStore *store, Gather *gather, const VecIdxCandidate *batch, int count)
+{
+	gather->count = count;
+	for (int i = 0; i < count; i++)
+		gather_node(store, batch[i].node, &gather->peek[i], &gather->offset[i]);
 }
 
 /* What a batch of estimates is made from: codes in shared buffers, looked at without a pin. */
@@ -156,20 +161,22 @@ expand_ground(VecIdxStore *store, uint32 node, VecIdxVisited *visited, VecIdxCan
 	VecIdxAdjacencySlot *slot = store->adjacency;
 	const uint32 *neighbours = VecIdxAdjacencyNeighbours(slot);
 	Gather		gather;
+	int			count;
+	int			fresh = 0;
 
-	gather.count = 0;
 	vecidx_peek_slot(store->handle, VECIDX_RUN_ADJACENCY, node, slot);
 	if (slot->node != node || (slot->state != VECIDX_LIVE && slot->state != VECIDX_TOMBSTONE))
 		return 0;
-	for (int i = 0; i < Min(slot->neighbours, 2 * store->handle->fixed.m); i++)
+	count = Min(slot->neighbours, 2 * store->handle->fixed.m);
+	vecidx_visited_reserve(visited, count);
+	for (int i = 0; i < count; i++)
 	{
 		vecidx_store_check_node(store, neighbours[i], "A list of neighbours");
-		if (!vecidx_visited_add(visited, neighbours[i]))
-			continue;
-		batch[gather.count].node = neighbours[i];
-		batch[gather.count].upper = VECIDX_NONE;
-		gather_node(store, &gather, neighbours[i]);
+		batch[fresh].node = neighbours[i];
+		batch[fresh].upper = VECIDX_NONE;
+		fresh += vecidx_visited_add(visited, neighbours[i]);
 	}
+	gather_batch(store, &gather, batch, fresh);
 	return estimate_gathered(store, &gather, batch);
 }
 
@@ -180,20 +187,22 @@ expand_upper(VecIdxStore *store, const VecIdxCandidate *from, int level,
 	VecIdxUpperSlot *slot = store->upper;
 	const VecIdxUpperLink *links = VecIdxUpperLinks(slot);
 	Gather		gather;
+	int			count;
+	int			fresh = 0;
 
-	gather.count = 0;
 	vecidx_peek_slot(store->handle, VECIDX_RUN_UPPER, from->upper, slot);
 	if (slot->state != VECIDX_LIVE || slot->node != from->node || slot->level != level)
 		return 0;
-	for (int i = 0; i < Min(slot->links, store->handle->fixed.m); i++)
+	count = Min(slot->links, store->handle->fixed.m);
+	vecidx_visited_reserve(visited, count);
+	for (int i = 0; i < count; i++)
 	{
 		vecidx_store_check_node(store, links[i].node, "A list of upper neighbours");
-		if (!vecidx_visited_add(visited, links[i].node))
-			continue;
-		batch[gather.count].node = links[i].node;
-		batch[gather.count].upper = links[i].upper;
-		gather_node(store, &gather, links[i].node);
+		batch[fresh].node = links[i].node;
+		batch[fresh].upper = links[i].upper;
+		fresh += vecidx_visited_add(visited, links[i].node);
 	}
+	gather_batch(store, &gather, batch, fresh);
 	return estimate_gathered(store, &gather, batch);
 }
 

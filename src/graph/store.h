@@ -65,11 +65,16 @@ extern void vecidx_store_settle(VecIdxStore *store, uint32 node);
 /* The same for the slot with a node's rows, which will be read under lock. */
 extern void vecidx_store_prefetch_rows(VecIdxStore *store, uint32 node);
 
-/*
- * Errors unless the id is one that the index has given out; looks at the
- * metapage again when it seems not to be.
- */
-extern void vecidx_store_check_node(VecIdxStore *store, uint32 node, const char *where);
+/* Errors unless the metapage, looked at again, has given out that id. */
+extern void vecidx_store_recheck_node(VecIdxStore *store, uint32 node, const char *where);
+
+/* Errors unless the id is one that the index has given out. */
+static inline void
+vecidx_store_check_node(VecIdxStore *store, uint32 node, const char *where)
+{
+	if (unlikely(node >= store->handle->state.nodes))
+		vecidx_store_recheck_node(store, node, where);
+}
 
 /* Estimates a node whatever way it takes; false if its code slot is free. */
 extern bool vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate);

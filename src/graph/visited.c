@@ -11,7 +11,7 @@
 static void
 allocate_entries(VecIdxVisited *visited, uint32 size)
 {
-	visited->entries = MemoryContextAllocExtended(visited->context, (Size) size * sizeof(VecIdxVisitedEntry),
+	visited->entries = MemoryContextAllocExtended(visited->context, (Size) size * sizeof(uint64),
 												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	visited->mask = size - 1;
 	visited->generation = 1;
@@ -35,23 +35,44 @@ vecidx_visited_clear(VecIdxVisited *visited)
 	visited->count = 0;
 	if (++visited->generation == 0)
 	{
-		memset(visited->entries, 0, ((Size) visited->mask + 1) * sizeof(VecIdxVisitedEntry));
+		memset(visited->entries, 0, ((Size) visited->mask + 1) * sizeof(uint64));
 		visited->generation = 1;
 	}
 }
 
-void
-vecidx_visited_grow(VecIdxVisited *visited)
+bool
+vecidx_visited_probe(VecIdxVisited *visited, uint32 node)
 {
-	VecIdxVisitedEntry *old = visited->entries;
-	uint32		size = visited->mask + 1;
-	uint32		generation = visited->generation;
+	uint64		wanted = (uint64) visited->generation << 32 | node;
+	uint32		i = vecidx_visited_hash(node) & visited->mask;
 
-	allocate_entries(visited, size * 2);
+	while (visited->entries[i] >> 32 == visited->generation)
+	{
+		if (visited->entries[i] == wanted)
+			return false;
+		i = (i + 1) & visited->mask;
+	}
+	visited->entries[i] = wanted;
+	visited->count++;
+	return true;
+}
+
+void
+vecidx_visited_grow(VecIdxVisited *visited, uint32 count)
+{
+	uint64	   *old = visited->entries;
+	uint32		size = visited->mask + 1;
+	uint32		wanted = size * 2;
+	uint32		generation = visited->generation;
+	uint32		needed = visited->count + count;
+
+	while (wanted / 2 <= needed)
+		wanted *= 2;
+	allocate_entries(visited, wanted);
 	for (uint32 i = 0; i < size; i++)
 	{
-		if (old[i].generation == generation)
-			vecidx_visited_add(visited, old[i].node);
+		if (old[i] >> 32 == generation)
+			vecidx_visited_probe(visited, (uint32) old[i]);
 	}
 	pfree(old);
 }

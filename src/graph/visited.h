@@ -9,15 +9,9 @@
 
 #include "postgres.h"
 
-typedef struct VecIdxVisitedEntry
-{
-	uint32		node;
-	uint32		generation;
-} VecIdxVisitedEntry;
-
 typedef struct VecIdxVisited
 {
-	VecIdxVisitedEntry *entries;
+	uint64	   *entries;		/* generation << 32 | node */
 	uint32		mask;			/* size - 1, size a power of two */
 	uint32		count;
 	uint32		generation;		/* entries of other generations are empty */
@@ -26,7 +20,7 @@ typedef struct VecIdxVisited
 
 extern void vecidx_visited_init(VecIdxVisited *visited, MemoryContext context, uint32 expected);
 extern void vecidx_visited_clear(VecIdxVisited *visited);
-extern void vecidx_visited_grow(VecIdxVisited *visited);
+extern void vecidx_visited_grow(VecIdxVisited *visited, uint32 count);
 
 static inline uint32
 vecidx_visited_hash(uint32 node)
@@ -34,23 +28,34 @@ vecidx_visited_hash(uint32 node)
 	return (node * UINT32_C(2654435769)) >> 7;
 }
 
-/* Adds the node; returns false if it was there. */
+/* Adds a node whose first place holds another; returns false if it was there. */
+extern bool vecidx_visited_probe(VecIdxVisited *visited, uint32 node);
+
+/*
+ * Adds the node; returns false if it was there.  Whether it was is hard to
+ * foresee, so that no branch depends on it.  The caller sees to it that there
+ * is room (vecidx_visited_reserve).
+ */
 static inline bool
 vecidx_visited_add(VecIdxVisited *visited, uint32 node)
 {
-	uint32		i = vecidx_visited_hash(node) & visited->mask;
+	uint64	   *entry = &visited->entries[vecidx_visited_hash(node) & visited->mask];
+	uint64		wanted = (uint64) visited->generation << 32 | node;
+	bool		added = *entry >> 32 != visited->generation;
 
-	while (visited->entries[i].generation == visited->generation)
-	{
-		if (visited->entries[i].node == node)
-			return false;
-		i = (i + 1) & visited->mask;
-	}
-	visited->entries[i].node = node;
-	visited->entries[i].generation = visited->generation;
-	if (unlikely(++visited->count > visited->mask / 2))
-		vecidx_visited_grow(visited);
-	return true;
+	if (unlikely(!added & (*entry != wanted)))
+		return vecidx_visited_probe(visited, node);
+	*entry = wanted;
+	visited->count += added;
+	return added;
+}
+
+/* Makes room for so many more nodes. */
+static inline void
+vecidx_visited_reserve(VecIdxVisited *visited, uint32 count)
+{
+	if (unlikely(visited->count + count > visited->mask / 2))
+		vecidx_visited_grow(visited, count);
 }
 
 #endif							/* VECIDX_VISITED_H */

@@ -39,6 +39,9 @@
 #define QUERIES_LEAST		16
 #define QUERIES_MOST		1024
 
+/* More entries than so many for each row that is seen are worth a word. */
+#define ENTRIES_MOST		1.05
+
 PG_FUNCTION_INFO_V1(vecidx_calibrate_by_rows);
 PG_FUNCTION_INFO_V1(vecidx_calibrate_by_queries);
 
@@ -56,6 +59,7 @@ typedef struct Calibration
 	/* changes */
 	VecIdxTruth *truth;
 	double		rows;			/* noted */
+	double		entries;		/* TIDs in the index */
 } Calibration;
 
 /* Queries that the user gives. */
@@ -251,6 +255,7 @@ resolve_slot(void *state, uint32 id, const void *bytes)
 
 		memcpy(&tid, (const char *) slot->tid + i * sizeof(ItemPointerData), sizeof(ItemPointerData));
 		vecidx_truth_resolve(calibration->truth, &tid, extension ? slot->upper : id);
+		calibration->entries++;
 	}
 }
 
@@ -263,6 +268,18 @@ find_truth(Calibration *calibration)
 						   note_row, calibration, NULL);
 	vecidx_handle_refresh(handle);
 	vecidx_monitor_visit(handle, VECIDX_RUN_ADJACENCY, handle->state.nodes, resolve_slot, calibration);
+}
+
+/* Nodes of rows that nobody sees come before true neighbours, so that more effort seems to be needed. */
+static void
+tell_dead(const Calibration *calibration)
+{
+	if (calibration->entries <= calibration->rows * ENTRIES_MOST)
+		return;
+	ereport(NOTICE,
+			(errmsg("index \"%s\" has many entries of rows that cannot be seen", RelationGetRelationName(calibration->index)),
+			 errdetail("They are deleted or newer than the transaction, and make searches seem to need more than they do."),
+			 errhint("VACUUM table \"%s\" and calibrate again.", RelationGetRelationName(calibration->table))));
 }
 
 /* All together. */
@@ -305,6 +322,7 @@ measure(Calibration *calibration, const Given *given)
 	find_truth(calibration);
 	if (calibration->rows <= VECIDX_CALIBRATE_MIN_ROWS)
 		return 0;
+	tell_dead(calibration);
 	vecidx_calibrate(calibration->handle, calibration->truth,
 					 given != NULL ? VECIDX_TUNED_BY_QUERIES : VECIDX_TUNED_BY_ROWS, &tuning);
 	vecidx_meta_tune(calibration->handle, &tuning, RelationNeedsWAL(calibration->index));

@@ -25,7 +25,7 @@ CREATE INDEX calibrate_h ON calibrate_t USING vecidx (h halfvec_l2_ops);
 CREATE INDEX calibrate_b ON calibrate_t USING vecidx (b bit_hamming_ops);
 
 -- with rows
-SELECT i AS index, vecidx_calibrate(i) BETWEEN 64 AND 256 AS rows, calibrate_info(i) ~ '^with [0-9]+ rows as queries, at [0-9]+ nodes$' AS told
+SELECT i AS index, vecidx_calibrate(i) >= 64 AS rows, calibrate_info(i) ~ '^with [0-9]+ rows as queries, at [0-9]+ nodes$' AS told
 FROM unnest('{calibrate_v,calibrate_h,calibrate_b}'::regclass[]) AS i;
 
 -- with queries
