@@ -148,7 +148,7 @@ grow_array(VecIdxArena *arena, ArenaArray *array, uint32 index)
 	array->chunks = chunk + 1;
 }
 
-/* Source: expand, prefetch, enter, vector. */
+/* Source: begin, finish, prefetch, enter, vector. */
 
 static inline void
 prefetch_code(const void *code, Size size)
@@ -157,46 +157,44 @@ prefetch_code(const void *code, Size size)
 		__builtin_prefetch((const char *) code + i);
 }
 
-/* Sets the estimates of nodes in a batch. */
 static void
-estimate_batch(VecIdxArena *arena, VecIdxCandidate *batch, int count)
-{
-	for (int i = 0; i < count; i++)
-	{
-		const VecIdxCodeSlot *code = vecidx_arena_code(arena, batch[i].node);
-
-		arena->batch.bits[i] = (const uint8 *) (code + 1);
-		arena->batch.f0[i] = code->f0;
-		arena->batch.f1[i] = code->f1;
-	}
-	vecidx_query_estimates(arena->query, arena->batch.bits, arena->batch.f0, arena->batch.f1, count,
-						   arena->batch.estimates);
-	for (int i = 0; i < count; i++)
-	{
-		batch[i].upper = VECIDX_NONE;
-		batch[i].estimate = arena->batch.estimates[i];
-		batch[i].bound = 0;
-	}
-}
-
-static int
-arena_expand(VecIdxSource *source, const VecIdxCandidate *from, int level,
-			 VecIdxVisited *visited, VecIdxCandidate *batch)
+arena_begin(VecIdxSource *source, const VecIdxCandidate *from, int level,
+			VecIdxVisited *visited, VecIdxBatch *batch)
 {
 	VecIdxArena *arena = (VecIdxArena *) source;
 	const ArenaList *list = list_of(arena, from->node, level);
-	int			count = 0;
 
 	vecidx_visited_reserve(visited, list->count);
+	batch->count = 0;
 	for (uint32 i = 0; i < list->count; i++)
 	{
 		if (!vecidx_visited_add(visited, list->ids[i]))
 			continue;
-		prefetch_code(vecidx_arena_code(arena, list->ids[i]), arena->code_size);
-		batch[count++].node = list->ids[i];
+		batch->candidate[batch->count].node = list->ids[i];
+		batch->code[batch->count] = vecidx_arena_code(arena, list->ids[i]);
+		prefetch_code(batch->code[batch->count++], arena->code_size);
 	}
-	estimate_batch(arena, batch, count);
-	return count;
+}
+
+static void
+arena_finish(VecIdxSource *source, VecIdxBatch *batch)
+{
+	VecIdxArena *arena = (VecIdxArena *) source;
+	ArenaBatch *scratch = &arena->batch;
+
+	for (int i = 0; i < batch->count; i++)
+	{
+		scratch->bits[i] = (const uint8 *) (batch->code[i] + 1);
+		scratch->f0[i] = batch->code[i]->f0;
+		scratch->f1[i] = batch->code[i]->f1;
+	}
+	vecidx_query_estimates(arena->query, scratch->bits, scratch->f0, scratch->f1, batch->count, scratch->estimates);
+	for (int i = 0; i < batch->count; i++)
+	{
+		batch->candidate[i].upper = VECIDX_NONE;
+		batch->candidate[i].estimate = scratch->estimates[i];
+		batch->candidate[i].bound = 0;
+	}
 }
 
 static void
@@ -216,12 +214,16 @@ static int
 arena_enter(VecIdxSource *source, int floor pg_attribute_unused(), int *level, VecIdxCandidate **batch)
 {
 	VecIdxArena *arena = (VecIdxArena *) source;
+	const VecIdxCodeSlot *code;
 
 	if (arena->entry_level < 0)
 		return 0;
 	Assert(floor <= arena->entry_level);
+	code = vecidx_arena_code(arena, arena->entry);
 	arena->entrance.node = arena->entry;
-	estimate_batch(arena, &arena->entrance, 1);
+	arena->entrance.upper = VECIDX_NONE;
+	arena->entrance.estimate = vecidx_query_estimate(arena->query, (const uint8 *) (code + 1), code->f0, code->f1);
+	arena->entrance.bound = 0;
 	*level = arena->entry_level;
 	*batch = &arena->entrance;
 	return 1;
@@ -239,7 +241,8 @@ vecidx_arena_create(const VecIdxQuantizer *quantizer, const VecIdxLayout *layout
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx arena", ALLOCSET_DEFAULT_SIZES);
 	VecIdxArena *arena = MemoryContextAllocZero(context, sizeof(VecIdxArena));
 
-	arena->source.expand = arena_expand;
+	arena->source.begin = arena_begin;
+	arena->source.finish = arena_finish;
 	arena->source.prefetch = arena_prefetch;
 	arena->source.enter = arena_enter;
 	arena->source.vector = arena_vector;

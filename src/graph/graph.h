@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "graph/visited.h"
+#include "page/page.h"
 #include "quant/quant.h"
 #include "vecidx.h"
 
@@ -21,6 +22,18 @@ typedef struct VecIdxCandidate
 	float		bound;			/* half-width of the interval around it */
 } VecIdxCandidate;
 
+/* Neighbours of a node at most; a build lets lists grow to half as many again before it prunes them. */
+#define VECIDX_LIST_MAX		(2 * VECIDX_MAX_M)
+#define VECIDX_BATCH_MAX	(VECIDX_LIST_MAX * 3 / 2)
+
+/* The neighbours of a node that are new to a search. */
+typedef struct VecIdxBatch
+{
+	int			count;
+	VecIdxCandidate candidate[VECIDX_BATCH_MAX];
+	const VecIdxCodeSlot *code[VECIDX_BATCH_MAX];	/* the source's: where it expects each code, or NULL */
+} VecIdxBatch;
+
 /*
  * A source of nodes for one query.  The arena of a build and the pages of an
  * index are the two there are.
@@ -29,12 +42,15 @@ typedef struct VecIdxSource VecIdxSource;
 struct VecIdxSource
 {
 	/*
-	 * Writes the neighbours of a candidate on a level that "visited" does not
-	 * hold yet, with estimates, and adds them to it.  batch has room for
-	 * VECIDX_BATCH_MAX.  Returns their number.
+	 * A node is expanded in two steps, so that the memory of its neighbours
+	 * can come while something else is done.  begin puts the neighbours of a
+	 * candidate on a level that "visited" does not hold yet into the batch,
+	 * and adds them to it; finish sets their estimates, and leaves out those
+	 * that are gone.
 	 */
-	int			(*expand) (VecIdxSource *source, const VecIdxCandidate *from, int level,
-						   VecIdxVisited *visited, VecIdxCandidate *batch);
+	void		(*begin) (VecIdxSource *source, const VecIdxCandidate *from, int level,
+						  VecIdxVisited *visited, VecIdxBatch *batch);
+	void		(*finish) (VecIdxSource *source, VecIdxBatch *batch);
 
 	/* Says that the node is likely to be expanded soon: has what that needs on its way. */
 	void		(*prefetch) (VecIdxSource *source, const VecIdxCandidate *candidate, int level);
@@ -52,10 +68,6 @@ struct VecIdxSource
 	 */
 	const uint8 *(*vector) (VecIdxSource *source, uint32 node);
 };
-
-/* Neighbours of a node at most; a build lets lists grow to half as many again before it prunes them. */
-#define VECIDX_LIST_MAX		(2 * VECIDX_MAX_M)
-#define VECIDX_BATCH_MAX	(VECIDX_LIST_MAX * 3 / 2)
 
 /* A possible neighbour of a node, for pruning. */
 typedef struct VecIdxNeighbour

@@ -166,36 +166,61 @@ vecidx_search_seed(VecIdxSearch *search, const VecIdxCandidate *candidate)
 
 /* Adds a node's neighbours.  Most of those that are queued will be expanded. */
 static void
-add_batch(VecIdxSearch *search, int level, const VecIdxCandidate *batch, int count)
+add_batch(VecIdxSearch *search, int level, const VecIdxBatch *batch)
 {
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < batch->count; i++)
 	{
-		if (add_found(search, &batch[i]))
-			search->source->prefetch(search->source, &batch[i], level);
+		if (add_found(search, &batch->candidate[i]))
+			search->source->prefetch(search->source, &batch->candidate[i], level);
 	}
 }
 
+/* Begins to expand the nearest unexpanded node; false if the rule says stop. */
+static bool
+begin_nearest(VecIdxSearch *search, int level, VecIdxBatch *batch)
+{
+	VecIdxCandidate from;
+
+	if (search->frontier_count == 0 || search->frontier[0].estimate > search->threshold ||
+		search->expanded >= search->stop.limit)
+		return false;
+	from = search->found[frontier_pop(search)];
+	search->expanded++;
+	search->source->begin(search->source, &from, level, &search->visited, batch);
+	return true;
+}
+
+/*
+ * Two nodes are under way at a time: while the memory of one's neighbours
+ * comes, those of the other are estimated.  So a node may be expanded that the
+ * neighbours of the one before would have put farther back; under a stretched
+ * threshold nearly all of these are expanded in the end.
+ */
 bool
 vecidx_search_run(VecIdxSearch *search, int level, const VecIdxStop *stop)
 {
-	VecIdxCandidate batch[VECIDX_BATCH_MAX];
+	VecIdxBatch batches[2];
+	int			next = 0;
+	bool		under_way = false;
 
 	if (memcmp(stop, &search->stop, sizeof(VecIdxStop)) != 0)
 		change_stop(search, stop);
-	while (search->frontier_count > 0)
+	for (;;)
 	{
-		VecIdxCandidate from;
-		int			count;
+		bool		begun = begin_nearest(search, level, &batches[next]);
 
-		if (search->frontier[0].estimate > search->threshold || search->expanded >= stop->limit)
-			return true;
 		CHECK_FOR_INTERRUPTS();
-		from = search->found[frontier_pop(search)];
-		search->expanded++;
-		count = search->source->expand(search->source, &from, level, &search->visited, batch);
-		add_batch(search, level, batch, count);
+		next = 1 - next;
+		if (under_way)
+		{
+			search->source->finish(search->source, &batches[next]);
+			add_batch(search, level, &batches[next]);
+		}
+		else if (!begun)
+			break;
+		under_way = begun;
 	}
-	return vecidx_nearest_full(&search->beam);
+	return search->frontier_count > 0 || vecidx_nearest_full(&search->beam);
 }
 
 bool

@@ -41,38 +41,85 @@ vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidat
 	return true;
 }
 
-/* Unvisited neighbours with their places resolved and on their way into the cache. */
-typedef struct Gather
-{
-	int			count;
-	VecIdxPeek	peek[VECIDX_BATCH_MAX];
-	uint32		offset[VECIDX_BATCH_MAX];
-} Gather;
-
-static inline void
-gather_node(VecIdxStore *store, uint32 node, VecIdxPeek *peek, uint32 *offset)
+/* Resolves where the codes of a batch are, and has them on their way into the cache. */
+static void
+locate_codes(VecIdxStore *store, VecIdxBatch *batch)
 {
 	VecIdxHandle *handle = store->handle;
-	BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_CODE, node, offset);
+	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_CODE];
 
-	if (unlikely(handle->layout.run[VECIDX_RUN_CODE].span != 1))
+	for (int i = 0; i < batch->count; i++)
 	{
-		peek->page = NULL;
-		return;
+		uint32		offset;
+		BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_CODE, batch->candidate[i].node, &offset);
+		VecIdxPeek	peek = vecidx_peek(handle, block);
+
+		batch->code[i] = NULL;
+		if (likely(peek.page != NULL && run->span == 1))
+		{
+			batch->code[i] = (const VecIdxCodeSlot *) (peek.page + offset);
+			vecidx_peek_prefetch_slot(&peek, offset, Min(run->size, 512));
+		}
+		else
+			vecidx_handle_announce(handle, block);
 	}
-	*peek = vecidx_peek(handle, block);
-	if (likely(peek->page != NULL))
-		vecidx_peek_prefetch_slot(peek, *offset, Min(handle->layout.run[VECIDX_RUN_CODE].size, 512));
-	else
-		vecidx_handle_announce(handle, block);
 }
 
 static void
-gather_batch(VecIdxStore *store, Gather *gather, const VecIdxCandidate *batch, int count)
+begin_ground(VecIdxStore *store, uint32 node, VecIdxVisited *visited, VecIdxBatch *batch)
 {
-	gather->count = count;
+	VecIdxAdjacencySlot *slot = store->adjacency;
+	const uint32 *neighbours = VecIdxAdjacencyNeighbours(slot);
+	int			count;
+
+	vecidx_peek_slot(store->handle, VECIDX_RUN_ADJACENCY, node, slot);
+	if (slot->node != node || (slot->state != VECIDX_LIVE && slot->state != VECIDX_TOMBSTONE))
+		return;
+	count = Min(slot->neighbours, 2 * store->handle->fixed.m);
+	vecidx_visited_reserve(visited, count);
 	for (int i = 0; i < count; i++)
-		gather_node(store, batch[i].node, &gather->peek[i], &gather->offset[i]);
+	{
+		vecidx_store_check_node(store, neighbours[i], "A list of neighbours");
+		batch->candidate[batch->count].node = neighbours[i];
+		batch->candidate[batch->count].upper = VECIDX_NONE;
+		batch->count += vecidx_visited_add(visited, neighbours[i]);
+	}
+}
+
+static void
+begin_upper(VecIdxStore *store, const VecIdxCandidate *from, int level,
+			VecIdxVisited *visited, VecIdxBatch *batch)
+{
+	VecIdxUpperSlot *slot = store->upper;
+	const VecIdxUpperLink *links = VecIdxUpperLinks(slot);
+	int			count;
+
+	vecidx_peek_slot(store->handle, VECIDX_RUN_UPPER, from->upper, slot);
+	if (slot->state != VECIDX_LIVE || slot->node != from->node || slot->level != level)
+		return;
+	count = Min(slot->links, store->handle->fixed.m);
+	vecidx_visited_reserve(visited, count);
+	for (int i = 0; i < count; i++)
+	{
+		vecidx_store_check_node(store, links[i].node, "A list of upper neighbours");
+		batch->candidate[batch->count].node = links[i].node;
+		batch->candidate[batch->count].upper = links[i].upper;
+		batch->count += vecidx_visited_add(visited, links[i].node);
+	}
+}
+
+static void
+store_begin(VecIdxSource *source, const VecIdxCandidate *from, int level,
+			VecIdxVisited *visited, VecIdxBatch *batch)
+{
+	VecIdxStore *store = (VecIdxStore *) source;
+
+	batch->count = 0;
+	if (level == 0)
+		begin_ground(store, from->node, visited, batch);
+	else
+		begin_upper(store, from, level, visited, batch);
+	locate_codes(store, batch);
 }
 
 /* What a batch of estimates is made from: codes in shared buffers, looked at without a pin. */
@@ -83,138 +130,89 @@ typedef struct Codes
 	const uint8 *bits[VECIDX_BATCH_MAX];
 	float		f0[VECIDX_BATCH_MAX];
 	float		f1[VECIDX_BATCH_MAX];
-	uint16		error[VECIDX_BATCH_MAX];
 } Codes;
 
-/* Adds those gathered that are where they were last seen; has the others read ahead. */
-static void
-collect_codes(VecIdxStore *store, Gather *gather, const VecIdxCandidate *batch, Codes *codes)
+static inline bool
+is_code_of(const VecIdxStore *store, const VecIdxCodeSlot *slot, uint32 node)
 {
-	codes->count = 0;
-	for (int i = 0; i < gather->count; i++)
-	{
-		VecIdxPeek *peek = &gather->peek[i];
-		const VecIdxCodeSlot *slot;
-		int			n = codes->count;
+	return slot->mark == vecidx_layout_mark(&store->handle->layout, node);
+}
 
-		if (peek->page == NULL)
+/* The code is not where it was last seen: has its page read ahead. */
+static void
+lose_code(VecIdxStore *store, VecIdxBatch *batch, int i)
+{
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(store->handle, VECIDX_RUN_CODE, batch->candidate[i].node, &offset);
+
+	batch->code[i] = NULL;
+	vecidx_handle_forget(store->handle, block);
+	vecidx_handle_announce(store->handle, block);
+}
+
+/* Gathers the codes that are where they were last seen. */
+static void
+gather_codes(VecIdxStore *store, VecIdxBatch *batch, Codes *codes)
+{
+	int			n = 0;
+
+	for (int i = 0; i < batch->count; i++)
+	{
+		const VecIdxCodeSlot *slot = batch->code[i];
+
+		if (unlikely(slot == NULL))
 			continue;
-		slot = (const VecIdxCodeSlot *) (peek->page + gather->offset[i]);
-		if (unlikely(slot->mark != vecidx_layout_mark(&store->handle->layout, batch[i].node)))
+		if (unlikely(!is_code_of(store, slot, batch->candidate[i].node)))
 		{
-			vecidx_handle_forget(store->handle, peek->block);
-			vecidx_handle_announce(store->handle, peek->block);
-			peek->page = NULL;
+			lose_code(store, batch, i);
 			continue;
 		}
 		codes->place[n] = i;
 		codes->bits[n] = (const uint8 *) (slot + 1);
 		codes->f0[n] = slot->f0;
 		codes->f1[n] = slot->f1;
-		codes->error[n] = slot->error;
-		codes->count++;
+		batch->candidate[i].bound = vecidx_query_bound(store->query, vecidx_error_unpack(slot->error));
+		n++;
 	}
+	codes->count = n;
 }
 
-/* The slot that has these bits. */
-static inline const VecIdxCodeSlot *
-code_of(const uint8 *bits)
+/* Estimates what was gathered; a page that has made way for another meanwhile does not count. */
+static void
+estimate_codes(VecIdxStore *store, VecIdxBatch *batch, const Codes *codes)
 {
-	return (const VecIdxCodeSlot *) bits - 1;
-}
-
-/* Estimates all that was gathered; nodes whose slots turn out to be free are left out. */
-static int
-estimate_gathered(VecIdxStore *store, Gather *gather, VecIdxCandidate *batch)
-{
-	Codes		codes;
 	float		estimates[VECIDX_BATCH_MAX];
-	int			kept = 0;
 
-	collect_codes(store, gather, batch, &codes);
-	if (codes.count > 0)
-		vecidx_query_estimates(store->query, codes.bits, codes.f0, codes.f1, codes.count, estimates);
-	for (int i = 0; i < codes.count; i++)
+	vecidx_query_estimates(store->query, codes->bits, codes->f0, codes->f1, codes->count, estimates);
+	for (int i = 0; i < codes->count; i++)
 	{
-		VecIdxCandidate *candidate = &batch[codes.place[i]];
+		int			place = codes->place[i];
 
-		candidate->estimate = estimates[i];
-		candidate->bound = vecidx_query_bound(store->query, vecidx_error_unpack(codes.error[i]));
-		/* the page may have made way for another meanwhile */
-		if (unlikely(code_of(codes.bits[i])->mark != vecidx_layout_mark(&store->handle->layout, candidate->node)))
-			gather->peek[codes.place[i]].page = NULL;
+		batch->candidate[place].estimate = estimates[i];
+		if (unlikely(!is_code_of(store, batch->code[place], batch->candidate[place].node)))
+			batch->code[place] = NULL;
 	}
-	store->estimates += gather->count;
-	for (int i = 0; i < gather->count; i++)
-	{
-		VecIdxCandidate candidate = batch[i];
-
-		if (gather->peek[i].page != NULL || vecidx_store_estimate(store, candidate.node, &candidate))
-			batch[kept++] = candidate;
-	}
-	return kept;
 }
 
-static int
-expand_ground(VecIdxStore *store, uint32 node, VecIdxVisited *visited, VecIdxCandidate *batch)
-{
-	VecIdxAdjacencySlot *slot = store->adjacency;
-	const uint32 *neighbours = VecIdxAdjacencyNeighbours(slot);
-	Gather		gather;
-	int			count;
-	int			fresh = 0;
-
-	vecidx_peek_slot(store->handle, VECIDX_RUN_ADJACENCY, node, slot);
-	if (slot->node != node || (slot->state != VECIDX_LIVE && slot->state != VECIDX_TOMBSTONE))
-		return 0;
-	count = Min(slot->neighbours, 2 * store->handle->fixed.m);
-	vecidx_visited_reserve(visited, count);
-	for (int i = 0; i < count; i++)
-	{
-		vecidx_store_check_node(store, neighbours[i], "A list of neighbours");
-		batch[fresh].node = neighbours[i];
-		batch[fresh].upper = VECIDX_NONE;
-		fresh += vecidx_visited_add(visited, neighbours[i]);
-	}
-	gather_batch(store, &gather, batch, fresh);
-	return estimate_gathered(store, &gather, batch);
-}
-
-static int
-expand_upper(VecIdxStore *store, const VecIdxCandidate *from, int level,
-			 VecIdxVisited *visited, VecIdxCandidate *batch)
-{
-	VecIdxUpperSlot *slot = store->upper;
-	const VecIdxUpperLink *links = VecIdxUpperLinks(slot);
-	Gather		gather;
-	int			count;
-	int			fresh = 0;
-
-	vecidx_peek_slot(store->handle, VECIDX_RUN_UPPER, from->upper, slot);
-	if (slot->state != VECIDX_LIVE || slot->node != from->node || slot->level != level)
-		return 0;
-	count = Min(slot->links, store->handle->fixed.m);
-	vecidx_visited_reserve(visited, count);
-	for (int i = 0; i < count; i++)
-	{
-		vecidx_store_check_node(store, links[i].node, "A list of upper neighbours");
-		batch[fresh].node = links[i].node;
-		batch[fresh].upper = links[i].upper;
-		fresh += vecidx_visited_add(visited, links[i].node);
-	}
-	gather_batch(store, &gather, batch, fresh);
-	return estimate_gathered(store, &gather, batch);
-}
-
-static int
-store_expand(VecIdxSource *source, const VecIdxCandidate *from, int level,
-			 VecIdxVisited *visited, VecIdxCandidate *batch)
+static void
+store_finish(VecIdxSource *source, VecIdxBatch *batch)
 {
 	VecIdxStore *store = (VecIdxStore *) source;
+	Codes		codes;
+	int			kept = 0;
 
-	if (level == 0)
-		return expand_ground(store, from->node, visited, batch);
-	return expand_upper(store, from, level, visited, batch);
+	store->estimates += batch->count;
+	gather_codes(store, batch, &codes);
+	if (codes.count > 0)
+		estimate_codes(store, batch, &codes);
+	for (int i = 0; i < batch->count; i++)
+	{
+		VecIdxCandidate candidate = batch->candidate[i];
+
+		if (batch->code[i] != NULL || vecidx_store_estimate(store, candidate.node, &candidate))
+			batch->candidate[kept++] = candidate;
+	}
+	batch->count = kept;
 }
 
 static void
@@ -436,7 +434,8 @@ vecidx_store_init(VecIdxStore *store, VecIdxHandle *handle, MemoryContext contex
 	const VecIdxRun *run = handle->layout.run;
 
 	memset(store, 0, sizeof(VecIdxStore));
-	store->source.expand = store_expand;
+	store->source.begin = store_begin;
+	store->source.finish = store_finish;
 	store->source.prefetch = store_prefetch;
 	store->source.enter = store_enter;
 	store->source.vector = store_vector;
