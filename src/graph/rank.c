@@ -35,6 +35,9 @@ vecidx_rank_init(VecIdxRank *rank, VecIdxStore *store, MemoryContext context)
 	rank->offered_room = rank->pending_room = 512;
 	rank->offered = MemoryContextAlloc(context, rank->offered_room * sizeof(VecIdxOffered));
 	rank->pending = MemoryContextAlloc(context, rank->pending_room * sizeof(VecIdxPending));
+	rank->later_room = 512;
+	rank->later = MemoryContextAlloc(context, rank->later_room * sizeof(VecIdxPending));
+	rank->later_lower = INFINITY;
 	rank->ready_room = 128;
 	rank->ready = MemoryContextAlloc(context, rank->ready_room * sizeof(VecIdxRanked));
 	rank->best_room = 128;
@@ -46,6 +49,8 @@ vecidx_rank_reset(VecIdxRank *rank)
 {
 	rank->offered_count = 0;
 	rank->pending_count = 0;
+	rank->later_count = 0;
+	rank->later_lower = INFINITY;
 	rank->ready_count = 0;
 	rank->taken = 0;
 	rank->guess = INFINITY;
@@ -99,10 +104,37 @@ pop_pending(VecIdxRank *rank)
 	return top;
 }
 
+static void
+append_later(VecIdxRank *rank, VecIdxPending pending)
+{
+	if (rank->later_count == rank->later_room)
+	{
+		rank->later_room *= 2;
+		rank->later = repalloc_huge(rank->later, (Size) rank->later_room * sizeof(VecIdxPending));
+	}
+	rank->later[rank->later_count++] = pending;
+	rank->later_lower = Min(rank->later_lower, pending.lower);
+}
+
+/* Takes those put off into the heap, if the nearest of them may come next. */
+static inline void
+recall_later(VecIdxRank *rank)
+{
+	if (likely(rank->later_count == 0 ||
+			   (rank->pending_count > 0 && rank->pending[0].lower <= rank->later_lower)))
+		return;
+	while (rank->later_count > 0)
+		push_pending(rank, rank->later[--rank->later_count]);
+	rank->later_lower = INFINITY;
+}
+
+/* Nodes farther than the guess by so much of their bound are put off. */
+#define PUT_OFF		0.3f
+
 void
 vecidx_rank_offer(VecIdxRank *rank, uint32 node, float estimate, float bound)
 {
-	VecIdxPending pushed = {estimate - rank->factor * bound, rank->offered_count};
+	VecIdxPending offered = {estimate - rank->factor * bound, rank->offered_count};
 
 	if (rank->offered_count == rank->offered_room)
 	{
@@ -112,19 +144,22 @@ vecidx_rank_offer(VecIdxRank *rank, uint32 node, float estimate, float bound)
 	rank->offered[rank->offered_count].node = node;
 	rank->offered[rank->offered_count].estimate = estimate;
 	rank->offered_count++;
-	push_pending(rank, pushed);
+	if (offered.lower > rank->guess + PUT_OFF * bound)
+		append_later(rank, offered);
+	else
+		push_pending(rank, offered);
 }
 
 void
 vecidx_rank_take(VecIdxRank *rank, const VecIdxSearch *search)
 {
+	rank->guess = vecidx_nearest_full(&search->beam) ? search->beam.heap[0] : INFINITY;
 	for (; rank->taken < search->found_count; rank->taken++)
 	{
 		const VecIdxCandidate *found = &search->found[rank->taken];
 
 		vecidx_rank_offer(rank, found->node, found->estimate, found->bound);
 	}
-	rank->guess = vecidx_nearest_full(&search->beam) ? search->beam.heap[0] : INFINITY;
 }
 
 /* Candidates taken from the heap, in its order, whose vectors are on their way. */
@@ -147,11 +182,14 @@ fill_pipeline(VecIdxRank *rank, Pipeline *pipeline)
 {
 	uint32		ahead = rank->store->cold ? AHEAD_COLD : AHEAD_WARM;
 
-	while (pipeline->count < ahead && rank->pending_count > 0 &&
-		   (pipeline->count == 0 || rank->pending[0].lower <= rank->guess))
+	while (pipeline->count < ahead)
 	{
-		VecIdxPending taken = pop_pending(rank);
+		VecIdxPending taken;
 
+		recall_later(rank);
+		if (rank->pending_count == 0 || (pipeline->count > 0 && rank->pending[0].lower > rank->guess))
+			break;
+		taken = pop_pending(rank);
 		vecidx_store_prefetch(rank->store, rank->offered[taken.index].node);
 		pipeline->slot[(pipeline->head + pipeline->count++) % AHEAD_COLD] = taken;
 		if (pipeline->count > AHEAD_WARM / 2)

@@ -39,13 +39,19 @@ typedef struct VecIdxRank
 	float		factor;			/* share of an estimate's bound that is believed; may change between calls */
 	float		guess;			/* nodes nearer than that will likely be asked for */
 
-	/* nodes met whose distance is not known, and a min-heap of them */
+	/* nodes met whose distance is not known, a min-heap of them, */
 	VecIdxOffered *offered;
 	uint32		offered_count;
 	uint32		offered_room;
 	VecIdxPending *pending;
 	uint32		pending_count;
 	uint32		pending_room;
+
+	/* of these, such as are too far to be asked for soon: in no order, none nearer than later_lower */
+	VecIdxPending *later;
+	uint32		later_count;
+	uint32		later_room;
+	float		later_lower;
 
 	/* nodes whose distance is known, and a max-heap of the best of these distances */
 	VecIdxRanked *ready;

@@ -28,7 +28,7 @@ typedef enum VecIdxPageAccess
  * of them for a while after pages had to be read, when buffers are short and
  * what searches visit most must not be what is evicted.  Powers of two.
  */
-#define VECIDX_TOUCH			64
+#define VECIDX_TOUCH			256
 #define VECIDX_TOUCH_PRESSED	8
 #define VECIDX_PRESSED_SCANS	100
 
