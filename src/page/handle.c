@@ -299,19 +299,10 @@ extent_start(VecIdxHandle *handle, const VecIdxPlace *place)
 }
 
 BlockNumber
-vecidx_handle_locate(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint32 *offset)
+vecidx_handle_locate_behind(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint32 *offset)
 {
-	const VecIdxLayout *layout = &handle->layout;
-	const VecIdxRun *r = &layout->run[run];
-	uint32		base = run == VECIDX_RUN_UPPER ? layout->base_upper : layout->base_capacity;
-	VecIdxPlace place;
+	VecIdxPlace place = vecidx_layout_place(&handle->layout, run, slot);
 
-	if (slot < base && r->per_page > 0)
-	{
-		*offset = VECIDX_PAGE_START + slot % r->per_page * r->size;
-		return handle->base[run] + slot / r->per_page;
-	}
-	place = vecidx_layout_place(layout, run, slot);
 	*offset = place.offset;
 	return extent_start(handle, &place) + place.block;
 }

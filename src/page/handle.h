@@ -75,8 +75,23 @@ extern void vecidx_handle_take(VecIdxHandle *handle, const VecIdxMeta *meta);
 /* Releases the handle when the memory context goes away, also on error. */
 extern void vecidx_handle_release_with(VecIdxHandle *handle, MemoryContext context);
 
+/* The same as the next for slots of extents behind the base, and for those that span pages. */
+extern BlockNumber vecidx_handle_locate_behind(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint32 *offset);
+
 /* The block of a slot, and its byte there. */
-extern BlockNumber vecidx_handle_locate(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint32 *offset);
+static inline BlockNumber
+vecidx_handle_locate(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint32 *offset)
+{
+	const VecIdxLayout *layout = &handle->layout;
+	const VecIdxRun *r = &layout->run[run];
+	uint32		page;
+
+	if (slot >= (run == VECIDX_RUN_UPPER ? layout->base_upper : layout->base_capacity) || r->per_page == 0)
+		return vecidx_handle_locate_behind(handle, run, slot, offset);
+	page = vecidx_layout_page(r, slot);
+	*offset = VECIDX_PAGE_START + (slot - page * r->per_page) * r->size;
+	return handle->base[run] + page;
+}
 
 /*
  * Pins a block through the buffer where it was last seen, if the handle's kind

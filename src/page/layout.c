@@ -28,6 +28,7 @@ make_run(Size size, VecIdxPageKind kind)
 		run.per_page = 0;
 		run.span = (size + VECIDX_PAGE_USABLE - 1) / VECIDX_PAGE_USABLE;
 	}
+	run.inverse = run.per_page > 1 ? PG_UINT64_MAX / run.per_page + 1 : 0;
 	return run;
 }
 

@@ -32,6 +32,7 @@ typedef struct VecIdxRun
 {
 	uint32		size;			/* bytes of a slot */
 	uint32		per_page;		/* slots in a page; 0 when a slot spans pages */
+	uint64		inverse;		/* 2^64 / per_page, rounded up; 0 for less than two a page */
 	uint32		span;			/* pages of a slot; 1 unless it spans; 0 when there are no such slots */
 	uint16		kind;			/* VecIdxPageKind */
 } VecIdxRun;
@@ -71,6 +72,20 @@ extern VecIdxPlace vecidx_layout_place(const VecIdxLayout *layout, VecIdxRunKind
 extern BlockNumber vecidx_layout_extent_pages(const VecIdxLayout *layout, uint32 extent);
 extern BlockNumber vecidx_layout_run_start(const VecIdxLayout *layout, uint32 extent, VecIdxRunKind run);
 extern BlockNumber vecidx_layout_run_pages(const VecIdxLayout *layout, uint32 extent, VecIdxRunKind run);
+
+/*
+ * slot / per_page without a division: the high half of the product with the
+ * inverse is exact for 32 bits (Lemire et al., arXiv 1902.01961).
+ */
+static inline uint32
+vecidx_layout_page(const VecIdxRun *run, uint32 slot)
+{
+#ifdef HAVE_INT128
+	if (likely(run->inverse != 0))
+		return (uint32) (((uint128) run->inverse * slot) >> 64);
+#endif
+	return slot / run->per_page;
+}
 
 /* What the code slot of a node has as its mark. */
 static inline uint32
