@@ -43,10 +43,10 @@ static const float factors[] = {0.3f, 0.45f, 0.6f, 0.8f, 1.0f, 1.3f};
  * About how long things take, to tell the cheaper of two ways (ns, measured on
  * 768 to 1,024 dimensions).
  */
-#define COST_EXPANDED	250.0
+#define COST_EXPANDED	350.0
 #define COST_ESTIMATE	25.0
-#define COST_RERANKED	170.0
-#define COST_EXACT		7000.0
+#define COST_RERANKED	220.0
+#define COST_EXACT		8000.0
 
 /* What a way to search has brought, over all queries: without exact distances, and with. */
 typedef struct Outcome

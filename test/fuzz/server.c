@@ -29,6 +29,10 @@
 #include "utils/numeric.h"
 #include "utils/syscache.h"
 
+#include "am/ahead.h"
+#include "am/exact.h"
+#include "am/explain.h"
+#include "am/limit.h"
 #include "compat.h"
 #include "fuzz.h"
 #include "type/type.h"
@@ -179,17 +183,33 @@ MemoryContextReset(MemoryContext context)
 		pfree(c->chunks.next + 1);
 }
 
-void
-MemoryContextDelete(MemoryContext context)
+static void
+leave_parent(Context *c)
 {
-	Context    *c = (Context *) context;
 	Context   **link = &c->parent->child;
 
-	MemoryContextReset(context);
 	while (*link != c)
 		link = &(*link)->sibling;
 	*link = c->sibling;
-	free(c);
+}
+
+void
+MemoryContextSetParent(MemoryContext context, MemoryContext new_parent)
+{
+	Context    *c = (Context *) context;
+
+	leave_parent(c);
+	c->parent = (Context *) new_parent;
+	c->sibling = c->parent->child;
+	c->parent->child = c;
+}
+
+void
+MemoryContextDelete(MemoryContext context)
+{
+	MemoryContextReset(context);
+	leave_parent((Context *) context);
+	free(context);
 }
 
 MemoryContext
@@ -419,6 +439,17 @@ LockBuffer(Buffer buffer, int mode)
 	if (mode != BUFFER_LOCK_UNLOCK && *lock != BUFFER_LOCK_UNLOCK)
 		fuzz_fail("block %d is locked while it is locked already", buffer - 1);
 	*lock = mode;
+}
+
+int			effective_io_concurrency = 1;
+
+/* Nothing has to be read ahead. */
+PrefetchBufferResult
+PrefetchBuffer(Relation reln, ForkNumber forkNum, BlockNumber blockNum)
+{
+	PrefetchBufferResult result = {.recent_buffer = InvalidBuffer, .initiated_io = blockNum % 3 == 0};
+
+	return result;
 }
 
 void
@@ -662,6 +693,52 @@ RelationGetIndexScan(Relation indexRelation, int nkeys, int norderbys)
 	scan->numberOfOrderBys = norderbys;
 	scan->orderByData = palloc0((norderbys + 1) * sizeof(ScanKeyData));
 	return scan;
+}
+
+/* Beside the scan: no table to fetch rows from, no LIMIT to look up, nobody who asks for counts. */
+
+VecIdxExact *
+vecidx_exact_create(IndexScanDesc scan, const VecIdxType *type, int dimensions)
+{
+	return palloc0(1);
+}
+
+bool
+vecidx_exact_distance(VecIdxExact *exact, const float *query, const ItemPointerData *tids, uint32 count, float *distance)
+{
+	return false;
+}
+
+void
+vecidx_exact_rest(VecIdxExact *exact)
+{
+}
+
+void
+vecidx_exact_free(VecIdxExact *exact)
+{
+	pfree(exact);
+}
+
+void
+vecidx_ahead_rows(Relation table, const ItemPointerData *tids, int count)
+{
+}
+
+int64
+vecidx_limit_find(IndexScanDesc scan)
+{
+	return -1;
+}
+
+void
+vecidx_scan_stats_publish(const VecIdxScanStats *stats)
+{
+}
+
+void
+vecidx_scan_stats_add(VecIdxScanStats *sum, const VecIdxScanStats *part)
+{
 }
 
 bool
