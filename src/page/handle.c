@@ -316,7 +316,7 @@ vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped)
 		return ReadBuffer(handle->index, block);
 	if (!vecidx_handle_touches(handle))
-		recent = handle->map[block];
+		recent = Abs(handle->map[block]);
 	buffer = vecidx_buffer_pin(handle->index, block, recent);
 	if (buffer != recent)
 		handle->map[block] = InvalidBuffer;
@@ -326,9 +326,14 @@ vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 bool
 vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block)
 {
+	PrefetchBufferResult result;
+
 	if ((block < handle->mapped && handle->map[block] != InvalidBuffer) || effective_io_concurrency == 0)
 		return false;
-	if (!PrefetchBuffer(handle->index, MAIN_FORKNUM, block).initiated_io)
+	result = PrefetchBuffer(handle->index, MAIN_FORKNUM, block);
+	if (BufferIsValid(result.recent_buffer) && block < handle->mapped)
+		handle->map[block] = -result.recent_buffer;
+	if (!result.initiated_io)
 		return false;
 	handle->touch = VECIDX_TOUCH_PRESSED;
 	handle->pressed = VECIDX_PRESSED_SCANS;

@@ -49,7 +49,8 @@ typedef struct VecIdxHandle
 	uint32		extents;		/* entries of extent[] */
 	BlockNumber *extent;		/* first block of each */
 	BlockNumber base[VECIDX_RUNS];	/* first block of each run of extent 0 */
-	Buffer	   *map;			/* block -> buffer that last held it, a hint */
+	Buffer	   *map;			/* block -> buffer that last held it: a hint; negative if nobody
+								 * has checked the page there; invalid if not known */
 	BlockNumber mapped;			/* entries of map[] */
 	uint32		touch;			/* one visit in so many is a full one */
 	uint32		pressed;		/* scans left until it is seldom again */

@@ -36,7 +36,7 @@ vecidx_peek(VecIdxHandle *handle, BlockNumber block)
 	VecIdxPeek	peek = {NULL, NULL, block};
 
 	if (likely(handle->access == VECIDX_ACCESS_UNPINNED && block < handle->mapped &&
-			   handle->map[block] != InvalidBuffer && !vecidx_handle_touches(handle)))
+			   handle->map[block] > 0 && !vecidx_handle_touches(handle)))
 	{
 		Buffer		buffer = handle->map[block];
 
