@@ -180,7 +180,7 @@ pipeline_node(const VecIdxRank *rank, const Pipeline *pipeline, uint32 place)
 static void
 fill_pipeline(VecIdxRank *rank, Pipeline *pipeline)
 {
-	uint32		ahead = rank->store->cold ? AHEAD_COLD : AHEAD_WARM;
+	uint32		ahead = rank->store->handle->pressed > 0 ? AHEAD_COLD : AHEAD_WARM;
 
 	while (pipeline->count < ahead)
 	{

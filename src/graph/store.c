@@ -52,7 +52,7 @@ locate_codes(VecIdxStore *store, VecIdxBatch *batch)
 	{
 		uint32		offset;
 		BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_CODE, batch->candidate[i].node, &offset);
-		VecIdxPeek	peek = vecidx_peek(handle, block);
+		VecIdxPeek	peek = vecidx_peek_wanted(handle, block);
 
 		batch->code[i] = NULL;
 		if (likely(peek.page != NULL && run->span == 1))
@@ -60,8 +60,6 @@ locate_codes(VecIdxStore *store, VecIdxBatch *batch)
 			batch->code[i] = (const VecIdxCodeSlot *) (peek.page + offset);
 			vecidx_peek_prefetch_slot(&peek, offset, Min(run->size, 512));
 		}
-		else
-			vecidx_handle_announce(handle, block);
 	}
 }
 
@@ -222,12 +220,10 @@ store_prefetch(VecIdxSource *source, const VecIdxCandidate *candidate, int level
 	VecIdxRunKind run = level == 0 ? VECIDX_RUN_ADJACENCY : VECIDX_RUN_UPPER;
 	uint32		offset;
 	BlockNumber block = vecidx_handle_locate(handle, run, level == 0 ? candidate->node : candidate->upper, &offset);
-	VecIdxPeek	peek = vecidx_peek(handle, block);
+	VecIdxPeek	peek = vecidx_peek_wanted(handle, block);
 
 	if (likely(peek.page != NULL))
 		vecidx_peek_prefetch(&peek, offset, handle->layout.run[run].size);
-	else
-		vecidx_handle_announce(handle, block);
 }
 
 static int
@@ -282,13 +278,10 @@ vecidx_store_prefetch_rows(VecIdxStore *store, uint32 node)
 {
 	VecIdxHandle *handle = store->handle;
 	uint32		offset;
-	VecIdxPeek	peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, node, &offset));
+	VecIdxPeek	peek = vecidx_peek_wanted(handle, vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, node, &offset));
 
 	if (unlikely(peek.page == NULL))
-	{
-		vecidx_handle_announce(handle, peek.block);
 		return;
-	}
 	vecidx_peek_prefetch_page(&peek);
 	vecidx_peek_prefetch(&peek, offset, sizeof(VecIdxAdjacencySlot));
 }
@@ -303,11 +296,9 @@ vecidx_store_prefetch(VecIdxStore *store, uint32 node)
 
 	if (run->span != 1)
 		return;
-	peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_RERANK, node, &offset));
+	peek = vecidx_peek_wanted(handle, vecidx_handle_locate(handle, VECIDX_RUN_RERANK, node, &offset));
 	if (likely(peek.page != NULL))
 		vecidx_peek_prefetch(&peek, offset, run->size);
-	else
-		store->cold |= vecidx_handle_announce(handle, peek.block);
 }
 
 void
@@ -323,7 +314,7 @@ vecidx_store_settle(VecIdxStore *store, uint32 node)
 	if (peek.page == NULL || vecidx_peek_valid(handle, &peek))
 		return;
 	vecidx_handle_forget(handle, peek.block);
-	store->cold |= vecidx_handle_announce(handle, peek.block);
+	vecidx_handle_announce(handle, peek.block);
 }
 
 /*
@@ -418,6 +409,7 @@ vecidx_store_next(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate)
 	candidate->node = node;
 	candidate->upper = VECIDX_NONE;
 	set_estimate(store, slot, candidate);
+	store->estimates++;
 	return true;
 }
 

@@ -21,7 +21,6 @@ typedef struct VecIdxStore
 	const VecIdxQuery *query;
 	MemoryContext copies;		/* rerank vectors given out by vector() */
 
-	bool		cold;			/* a page of rerank vectors was not in shared buffers */
 	uint64		estimates;		/* counts, since init */
 	uint64		reranked;
 

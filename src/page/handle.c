@@ -316,36 +316,36 @@ vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped)
 		return ReadBuffer(handle->index, block);
 	if (!vecidx_handle_touches(handle))
-		recent = Abs(handle->map[block]);
+		recent = handle->map[block];
 	buffer = vecidx_buffer_pin(handle->index, block, recent);
 	if (buffer != recent)
 		handle->map[block] = InvalidBuffer;
 	return buffer;
 }
 
-bool
+void
 vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block)
 {
 	PrefetchBufferResult result;
 
-	if ((block < handle->mapped && handle->map[block] != InvalidBuffer) || effective_io_concurrency == 0)
-		return false;
+	if (vecidx_handle_knows(handle, block) || effective_io_concurrency == 0)
+		return;
 	result = PrefetchBuffer(handle->index, MAIN_FORKNUM, block);
 	if (BufferIsValid(result.recent_buffer) && block < handle->mapped)
-		handle->map[block] = -result.recent_buffer;
-	if (!result.initiated_io)
-		return false;
-	handle->touch = VECIDX_TOUCH_PRESSED;
-	handle->pressed = VECIDX_PRESSED_SCANS;
-	return true;
+		handle->map[block] = result.recent_buffer;
+	if (result.initiated_io)
+	{
+		handle->touch = VECIDX_TOUCH_PRESSED;
+		handle->pressed = VECIDX_PRESSED_SCANS;
+	}
 }
 
-bool
+void
 vecidx_handle_announce_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot)
 {
 	uint32		offset;
 
-	return vecidx_handle_announce(handle, vecidx_handle_locate(handle, run, slot, &offset));
+	vecidx_handle_announce(handle, vecidx_handle_locate(handle, run, slot, &offset));
 }
 
 uint32

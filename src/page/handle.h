@@ -49,11 +49,10 @@ typedef struct VecIdxHandle
 	uint32		extents;		/* entries of extent[] */
 	BlockNumber *extent;		/* first block of each */
 	BlockNumber base[VECIDX_RUNS];	/* first block of each run of extent 0 */
-	Buffer	   *map;			/* block -> buffer that last held it: a hint; negative if nobody
-								 * has checked the page there; invalid if not known */
+	Buffer	   *map;			/* block -> buffer that last held it, a hint */
 	BlockNumber mapped;			/* entries of map[] */
 	uint32		touch;			/* one visit in so many is a full one */
-	uint32		pressed;		/* scans left until it is seldom again */
+	uint32		pressed;		/* scans left until it is seldom again; 0: all pages wanted of late were there */
 	uint32		visits;			/* counts visits that the buffer manager does not, so that some of them do */
 	VecIdxEntries *entries;		/* entry nodes, made by the graph layer in context */
 
@@ -101,14 +100,21 @@ vecidx_handle_locate(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, uint3
  */
 extern Buffer vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block);
 
+/* Is it known where the block was last seen? */
+static inline bool
+vecidx_handle_knows(const VecIdxHandle *handle, BlockNumber block)
+{
+	return block < handle->mapped && handle->map[block] != InvalidBuffer;
+}
+
 /*
- * Says that a block will be read: if it is not known to be in shared buffers,
- * has it read in the background.  True if that was begun.
+ * Says that a block will be read, if it is not known where it is: remembers
+ * where it is, or has it read in the background.
  */
-extern bool vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block);
+extern void vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block);
 
 /* The same for the page of a slot. */
-extern bool vecidx_handle_announce_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);
+extern void vecidx_handle_announce_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);
 
 /* Counts a visit; true if it is one of those that the buffer manager shall know of. */
 static inline bool

@@ -36,7 +36,7 @@ vecidx_peek(VecIdxHandle *handle, BlockNumber block)
 	VecIdxPeek	peek = {NULL, NULL, block};
 
 	if (likely(handle->access == VECIDX_ACCESS_UNPINNED && block < handle->mapped &&
-			   handle->map[block] > 0 && !vecidx_handle_touches(handle)))
+			   handle->map[block] != InvalidBuffer && !vecidx_handle_touches(handle)))
 	{
 		Buffer		buffer = handle->map[block];
 
@@ -44,6 +44,18 @@ vecidx_peek(VecIdxHandle *handle, BlockNumber block)
 		peek.page = (const char *) BufferGetBlock(buffer);
 	}
 	return peek;
+}
+
+/* The same for a block that will be read: if it is not known where it is, finds out, or has it read in the background. */
+static inline VecIdxPeek
+vecidx_peek_wanted(VecIdxHandle *handle, BlockNumber block)
+{
+	VecIdxPeek	peek = vecidx_peek(handle, block);
+
+	if (likely(peek.page != NULL) || vecidx_handle_knows(handle, block))
+		return peek;
+	vecidx_handle_announce(handle, block);
+	return vecidx_peek(handle, block);
 }
 
 /* Does the buffer hold the block now?  Call before and after reading; both must say yes. */

@@ -94,7 +94,6 @@ copy_slot(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, char *copy)
 		Buffer		buffer = vecidx_handle_pin(handle, block + i);
 		Page		page = vecidx_buffer_lock(handle->index, buffer, r->kind, first);
 
-		/* only a page that has passed its checks may be looked at without them */
 		if (block + i < handle->mapped)
 			handle->map[block + i] = buffer;
 		memcpy(copy + done, (char *) page + offset, count);
