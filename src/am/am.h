@@ -63,6 +63,10 @@ extern bool vecidx_edge_replace_upper(VecIdxHandle *handle, uint32 upper, const 
 									  const VecIdxUpperLink *links, int count, bool logged);
 
 /* scan.c */
+
+/* Rows of a scan's first batch, if the query does not tell how many it wants. */
+#define VECIDX_FIRST_BATCH	10
+
 extern IndexScanDesc vecidx_beginscan(Relation index, int nkeys, int norderbys);
 extern void vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 extern bool vecidx_gettuple(IndexScanDesc scan, ScanDirection direction);

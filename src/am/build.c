@@ -288,9 +288,9 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 /*
  * Queries are rows of the sample, evenly spread over it.  They are held back
  * until the index has been calibrated: a query is something that the graph
- * does not know.  (With their own nodes in the graph but hidden from the
- * search, the holes that they leave make them harder than others: recall came
- * out 0.01 to 0.035 above the target.)
+ * does not know.  (With their own nodes in the graph, but hidden from
+ * the search, recall of new queries came out up to 0.035 above what was aimed
+ * at, more or less so from table to table.)
  */
 static void
 prepare_truth(Build *build)

@@ -45,8 +45,7 @@ walk_length(Relation index, double rows, double wanted)
 	VecIdxHandle *handle = vecidx_handle_acquire(index);
 	VecIdxScanOptions options = vecidx_options_scan();
 	uint32		count = (uint32) Min(Max(wanted, 1), 1e6);
-	VecIdxEffort effort = options.ef_search > 0 ? vecidx_effort_beam(options.ef_search, count) :
-		vecidx_effort_target(&handle->tuning, options.target_recall, count);
+	VecIdxEffort effort = vecidx_effort_choose(&handle->tuning, options.ef_search, options.target_recall, count);
 
 	vecidx_handle_release(handle);
 	return Min(effort.expanded + 3 * log(rows + 2), rows);

@@ -96,9 +96,6 @@ vecidx_last_scan(PG_FUNCTION_ARGS)
 
 #ifdef VECIDX_HAS_EXPLAIN_HOOK
 
-/* For so many rows a scan chooses its first beam if it knows no better. */
-#define ROWS_UNKNOWN			10
-
 static explain_per_node_hook_type previous_explain = NULL;
 
 /* Opens the index of an ordered scan of ours; NULL for any other, and for one that an extension makes believe. */
@@ -159,11 +156,8 @@ foretell(const IndexScanState *scan, Relation index, VecIdxScanStats *stats)
 
 	stats->k = planned_rows(scan);
 	stats->target_recall = options.target_recall;
-	wanted = stats->k <= 0 ? ROWS_UNKNOWN : (uint32) stats->k;
-	if (options.ef_search > 0)
-		effort = vecidx_effort_beam(options.ef_search, wanted);
-	else
-		effort = vecidx_effort_target(&handle->tuning, options.target_recall, wanted);
+	wanted = stats->k <= 0 ? VECIDX_FIRST_BATCH : (uint32) stats->k;
+	effort = vecidx_effort_choose(&handle->tuning, options.ef_search, options.target_recall, wanted);
 	stats->ef = effort.stop.width;
 	stats->slack = vecidx_effort_slack(&effort);
 	stats->rerank_factor = effort.factor;

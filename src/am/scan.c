@@ -33,9 +33,6 @@
 #include "graph/truth.h"
 #include "options.h"
 
-/* Rows of the first batch, if the query does not tell. */
-#define FIRST_BATCH			10
-
 /* Rows that a sweep ranks at a time, at most. */
 #define SWEEP_BATCH			4096
 
@@ -280,16 +277,14 @@ next_batch_end(const DistanceScan *state)
 {
 	if (state->batch_end > 0)
 		return state->batch_end > PG_UINT32_MAX / 2 ? PG_UINT32_MAX : state->batch_end * 2;
-	return state->stats.k > 0 ? (uint32) state->stats.k : FIRST_BATCH;
+	return state->stats.k > 0 ? (uint32) state->stats.k : VECIDX_FIRST_BATCH;
 }
 
 static void
 choose_effort(DistanceScan *state)
 {
-	if (state->options.ef_search > 0)
-		state->effort = vecidx_effort_beam(state->options.ef_search, state->batch_end);
-	else
-		state->effort = vecidx_effort_target(&state->handle->tuning, state->options.target_recall, state->batch_end);
+	state->effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search,
+										 state->options.target_recall, state->batch_end);
 	state->effort.stop.shift = state->shift;
 	state->rank.factor = state->effort.factor;
 	state->stats.ef = state->effort.stop.width;
@@ -488,7 +483,7 @@ next_rows(IndexScanDesc scan)
 
 		CHECK_FOR_INTERRUPTS();
 		if (state->phase == SCAN_SWEEP)
-			wanted = Max(FIRST_BATCH, Min(state->swept, SWEEP_BATCH));
+			wanted = Max(VECIDX_FIRST_BATCH, Min(state->swept, SWEEP_BATCH));
 		if (state->rank_left == 0 && wanted > 0)
 			state->rank_left = rank_batch(scan, wanted);
 		if (state->rank_left > 0)

@@ -51,8 +51,8 @@ vecidx_effort_slack(const VecIdxEffort *effort)
 	return sqrt(effort->stop.stretch) - 1;
 }
 
-VecIdxEffort
-vecidx_effort_beam(uint32 ef, uint32 count)
+static VecIdxEffort
+beam_effort(uint32 ef, uint32 count)
 {
 	VecIdxEffort effort;
 
@@ -158,14 +158,16 @@ cell_for(const VecIdxMetaTuning *tuning, double recall, uint32 count)
 }
 
 VecIdxEffort
-vecidx_effort_target(const VecIdxMetaTuning *tuning, double recall, uint32 count)
+vecidx_effort_choose(const VecIdxMetaTuning *tuning, uint32 ef, double recall, uint32 count)
 {
 	VecIdxEffort effort;
 	Cell		cell;
 
+	if (ef > 0)
+		return beam_effort(ef, count);
 	if (tuning->source == VECIDX_TUNED_NOT)
-		return vecidx_effort_beam((uint32) Min((2.0 * count + 64) * 0.05 / (1 - Min(recall, 0.999)), VECIDX_MAX_EF_SEARCH) + count,
-								  count);
+		return beam_effort((uint32) Min((2.0 * count + 64) * 0.05 / (1 - Min(recall, 0.999)), VECIDX_MAX_EF_SEARCH) + count,
+						   count);
 	cell = cell_for(tuning, recall, count);
 	effort.stop = vecidx_effort_stop(count, Max(cell.slack, 0), cell.limit);
 	effort.factor = (float) cell.factor;

@@ -24,11 +24,11 @@ extern const uint32 vecidx_effort_counts[VECIDX_TARGET_KS];
 /* What makes squared Euclidean distances of order distances to a normalized query of that norm. */
 extern float vecidx_effort_shift(VecIdxMetric metric, float largest_norm, float query_norm);
 
-/* The effort for a recall target and a number of results; stop.shift is left 0. */
-extern VecIdxEffort vecidx_effort_target(const VecIdxMetaTuning *tuning, double recall, uint32 count);
-
-/* The effort of a plain beam of that width. */
-extern VecIdxEffort vecidx_effort_beam(uint32 ef, uint32 count);
+/*
+ * The effort for a number of results: that of a plain beam ef wide, or, where
+ * ef is 0, what reaches the recall.  stop.shift is left 0.
+ */
+extern VecIdxEffort vecidx_effort_choose(const VecIdxMetaTuning *tuning, uint32 ef, double recall, uint32 count);
 
 /* What a slack comes to in a stop rule. */
 extern VecIdxStop vecidx_effort_stop(uint32 width, double slack, double limit);

@@ -32,11 +32,11 @@ vecidx_rank_init(VecIdxRank *rank, VecIdxStore *store, MemoryContext context)
 	rank->context = context;
 	rank->factor = 1;
 	rank->guess = INFINITY;
-	rank->offered_room = rank->pending_room = 512;
+	rank->offered_room = 512;
 	rank->offered = MemoryContextAlloc(context, rank->offered_room * sizeof(VecIdxOffered));
-	rank->pending = MemoryContextAlloc(context, rank->pending_room * sizeof(VecIdxPending));
+	vecidx_heap_init(&rank->pending, context, 512);
 	rank->later_room = 512;
-	rank->later = MemoryContextAlloc(context, rank->later_room * sizeof(VecIdxPending));
+	rank->later = MemoryContextAlloc(context, rank->later_room * sizeof(VecIdxHeapItem));
 	rank->later_lower = INFINITY;
 	rank->ready_room = 128;
 	rank->ready = MemoryContextAlloc(context, rank->ready_room * sizeof(VecIdxRanked));
@@ -48,7 +48,7 @@ void
 vecidx_rank_reset(VecIdxRank *rank)
 {
 	rank->offered_count = 0;
-	rank->pending_count = 0;
+	rank->pending.count = 0;
 	rank->later_count = 0;
 	rank->later_lower = INFINITY;
 	rank->ready_count = 0;
@@ -56,64 +56,16 @@ vecidx_rank_reset(VecIdxRank *rank)
 	rank->guess = INFINITY;
 }
 
-/* Pending: a binary min-heap. */
-
 static void
-push_pending(VecIdxRank *rank, VecIdxPending pushed)
-{
-	VecIdxPending *heap;
-	uint32		at;
-
-	if (rank->pending_count == rank->pending_room)
-	{
-		rank->pending_room *= 2;
-		rank->pending = repalloc_huge(rank->pending, (Size) rank->pending_room * sizeof(VecIdxPending));
-	}
-	heap = rank->pending;
-	at = rank->pending_count++;
-	while (at > 0 && pushed.lower < heap[(at - 1) / 2].lower)
-	{
-		heap[at] = heap[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	heap[at] = pushed;
-}
-
-static VecIdxPending
-pop_pending(VecIdxRank *rank)
-{
-	VecIdxPending *heap = rank->pending;
-	VecIdxPending top = heap[0];
-	uint32		count = --rank->pending_count;
-	VecIdxPending moved = heap[count];
-	uint32		at = 0;
-
-	while (at * 2 + 1 < count)
-	{
-		uint32		child = at * 2 + 1;
-
-		if (child + 1 < count && heap[child + 1].lower < heap[child].lower)
-			child++;
-		if (moved.lower <= heap[child].lower)
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	if (count > 0)
-		heap[at] = moved;
-	return top;
-}
-
-static void
-append_later(VecIdxRank *rank, VecIdxPending pending)
+append_later(VecIdxRank *rank, VecIdxHeapItem pending)
 {
 	if (rank->later_count == rank->later_room)
 	{
 		rank->later_room *= 2;
-		rank->later = repalloc_huge(rank->later, (Size) rank->later_room * sizeof(VecIdxPending));
+		rank->later = repalloc_huge(rank->later, (Size) rank->later_room * sizeof(VecIdxHeapItem));
 	}
 	rank->later[rank->later_count++] = pending;
-	rank->later_lower = Min(rank->later_lower, pending.lower);
+	rank->later_lower = Min(rank->later_lower, pending.key);
 }
 
 /* Takes those put off into the heap, if the nearest of them may come next. */
@@ -121,10 +73,10 @@ static inline void
 recall_later(VecIdxRank *rank)
 {
 	if (likely(rank->later_count == 0 ||
-			   (rank->pending_count > 0 && rank->pending[0].lower <= rank->later_lower)))
+			   (rank->pending.count > 0 && rank->pending.item[0].key <= rank->later_lower)))
 		return;
 	while (rank->later_count > 0)
-		push_pending(rank, rank->later[--rank->later_count]);
+		vecidx_heap_push(&rank->pending, rank->later[--rank->later_count]);
 	rank->later_lower = INFINITY;
 }
 
@@ -134,7 +86,7 @@ recall_later(VecIdxRank *rank)
 void
 vecidx_rank_offer(VecIdxRank *rank, uint32 node, float estimate, float bound)
 {
-	VecIdxPending offered = {estimate - rank->factor * bound, rank->offered_count};
+	VecIdxHeapItem offered = {estimate - rank->factor * bound, rank->offered_count};
 
 	if (rank->offered_count == rank->offered_room)
 	{
@@ -144,10 +96,10 @@ vecidx_rank_offer(VecIdxRank *rank, uint32 node, float estimate, float bound)
 	rank->offered[rank->offered_count].node = node;
 	rank->offered[rank->offered_count].estimate = estimate;
 	rank->offered_count++;
-	if (offered.lower > rank->guess + PUT_OFF * bound)
+	if (offered.key > rank->guess + PUT_OFF * bound)
 		append_later(rank, offered);
 	else
-		push_pending(rank, offered);
+		vecidx_heap_push(&rank->pending, offered);
 }
 
 void
@@ -165,7 +117,7 @@ vecidx_rank_take(VecIdxRank *rank, const VecIdxSearch *search)
 /* Candidates taken from the heap, in its order, whose vectors are on their way. */
 typedef struct Pipeline
 {
-	VecIdxPending slot[AHEAD_COLD];
+	VecIdxHeapItem slot[AHEAD_COLD];
 	uint32		head;
 	uint32		count;
 } Pipeline;
@@ -184,12 +136,12 @@ fill_pipeline(VecIdxRank *rank, Pipeline *pipeline)
 
 	while (pipeline->count < ahead)
 	{
-		VecIdxPending taken;
+		VecIdxHeapItem taken;
 
 		recall_later(rank);
-		if (rank->pending_count == 0 || (pipeline->count > 0 && rank->pending[0].lower > rank->guess))
+		if (rank->pending.count == 0 || (pipeline->count > 0 && rank->pending.item[0].key > rank->guess))
 			break;
-		taken = pop_pending(rank);
+		taken = vecidx_heap_pop(&rank->pending);
 		vecidx_store_prefetch(rank->store, rank->offered[taken.index].node);
 		pipeline->slot[(pipeline->head + pipeline->count++) % AHEAD_COLD] = taken;
 		if (pipeline->count > AHEAD_WARM / 2)
@@ -201,7 +153,7 @@ static void
 empty_pipeline(VecIdxRank *rank, Pipeline *pipeline)
 {
 	for (uint32 i = 0; i < pipeline->count; i++)
-		push_pending(rank, pipeline->slot[(pipeline->head + i) % AHEAD_COLD]);
+		vecidx_heap_push(&rank->pending, pipeline->slot[(pipeline->head + i) % AHEAD_COLD]);
 }
 
 /* Reads the distance of a node; false if it is gone. */
@@ -285,11 +237,11 @@ vecidx_rank_best(VecIdxRank *rank, uint32 count)
 		vecidx_nearest_offer(&best, rank->ready[i].distance.order);
 	for (;;)
 	{
-		VecIdxPending next;
+		VecIdxHeapItem next;
 
 		fill_pipeline(rank, &pipeline);
 		next = pipeline.slot[pipeline.head];
-		if (pipeline.count == 0 || (vecidx_nearest_full(&best) && next.lower > best.heap[0]))
+		if (pipeline.count == 0 || (vecidx_nearest_full(&best) && next.key > best.heap[0]))
 			break;
 		CHECK_FOR_INTERRUPTS();
 		pipeline.head = (pipeline.head + 1) % AHEAD_COLD;

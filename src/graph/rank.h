@@ -7,6 +7,7 @@
 #ifndef VECIDX_RANK_H
 #define VECIDX_RANK_H
 
+#include "graph/heap.h"
 #include "graph/search.h"
 #include "graph/store.h"
 
@@ -16,12 +17,6 @@ typedef struct VecIdxOffered
 	uint32		node;
 	float		estimate;
 } VecIdxOffered;
-
-typedef struct VecIdxPending
-{
-	float		lower;			/* no nearer than that, as far as bounds are believed */
-	uint32		index;			/* into offered[] */
-} VecIdxPending;
 
 /* A node whose distance is known and that has not been given out. */
 typedef struct VecIdxRanked
@@ -39,16 +34,17 @@ typedef struct VecIdxRank
 	float		factor;			/* share of an estimate's bound that is believed; may change between calls */
 	float		guess;			/* nodes nearer than that will likely be asked for */
 
-	/* nodes met whose distance is not known, a min-heap of them, */
+	/*
+	 * nodes met whose distance is not known; a heap of them by lower bound (no
+	 * nearer than that, as far as bounds are believed): indexes into offered[]
+	 */
 	VecIdxOffered *offered;
 	uint32		offered_count;
 	uint32		offered_room;
-	VecIdxPending *pending;
-	uint32		pending_count;
-	uint32		pending_room;
+	VecIdxHeap	pending;
 
 	/* of these, such as are too far to be asked for soon: in no order, none nearer than later_lower */
-	VecIdxPending *later;
+	VecIdxHeapItem *later;
 	uint32		later_count;
 	uint32		later_room;
 	float		later_lower;

@@ -23,8 +23,7 @@ vecidx_search_init(VecIdxSearch *search, VecIdxSource *source, MemoryContext con
 	search->found_room = 1024;
 	search->found = MemoryContextAlloc(context, search->found_room * sizeof(VecIdxCandidate));
 	search->queued = MemoryContextAlloc(context, search->found_room * sizeof(bool));
-	search->frontier_room = 512;
-	search->frontier = MemoryContextAlloc(context, search->frontier_room * sizeof(VecIdxFrontier));
+	vecidx_heap_init(&search->frontier, context, 512);
 	vecidx_visited_init(&search->visited, context, 2048);
 }
 
@@ -35,62 +34,12 @@ vecidx_search_reset(VecIdxSearch *search)
 	if (search->avoided != VECIDX_NONE)
 		vecidx_visited_add(&search->visited, search->avoided);
 	search->found_count = 0;
-	search->frontier_count = 0;
+	search->frontier.count = 0;
 	search->expanded = 0;
 	search->beam.count = 0;
 	search->beam.room = 0;
 	search->stop.width = 0;
 	search->threshold = INFINITY;
-}
-
-/* Frontier: a binary min-heap. */
-
-static void
-frontier_push(VecIdxSearch *search, uint32 index)
-{
-	VecIdxFrontier pushed = {search->found[index].estimate, index};
-	VecIdxFrontier *heap;
-	uint32		at;
-
-	if (search->frontier_count == search->frontier_room)
-	{
-		search->frontier_room *= 2;
-		search->frontier = repalloc_huge(search->frontier, (Size) search->frontier_room * sizeof(VecIdxFrontier));
-	}
-	search->queued[index] = true;
-	heap = search->frontier;
-	at = search->frontier_count++;
-	while (at > 0 && pushed.estimate < heap[(at - 1) / 2].estimate)
-	{
-		heap[at] = heap[(at - 1) / 2];
-		at = (at - 1) / 2;
-	}
-	heap[at] = pushed;
-}
-
-static uint32
-frontier_pop(VecIdxSearch *search)
-{
-	VecIdxFrontier *heap = search->frontier;
-	uint32		top = heap[0].index;
-	uint32		count = --search->frontier_count;
-	VecIdxFrontier moved = heap[count];
-	uint32		at = 0;
-
-	while (at * 2 + 1 < count)
-	{
-		uint32		child = at * 2 + 1;
-
-		if (child + 1 < count && heap[child + 1].estimate < heap[child].estimate)
-			child++;
-		if (moved.estimate <= heap[child].estimate)
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	if (count > 0)
-		heap[at] = moved;
-	return top;
 }
 
 /* The distance beyond which nodes are not worth expanding, by the width-th best so far. */
@@ -114,7 +63,10 @@ offer_found(VecIdxSearch *search, uint32 index)
 		search->threshold = stretch_distance(search);
 	if ((kept || estimate < search->threshold) && !search->queued[index])
 	{
-		frontier_push(search, index);
+		VecIdxHeapItem item = {estimate, index};
+
+		search->queued[index] = true;
+		vecidx_heap_push(&search->frontier, item);
 		return true;
 	}
 	return false;
@@ -181,10 +133,10 @@ begin_nearest(VecIdxSearch *search, int level, VecIdxBatch *batch)
 {
 	VecIdxCandidate from;
 
-	if (search->frontier_count == 0 || search->frontier[0].estimate > search->threshold ||
+	if (search->frontier.count == 0 || search->frontier.item[0].key > search->threshold ||
 		search->expanded >= search->stop.limit)
 		return false;
-	from = search->found[frontier_pop(search)];
+	from = search->found[vecidx_heap_pop(&search->frontier).index];
 	search->expanded++;
 	search->source->begin(search->source, &from, level, &search->visited, batch);
 	return true;
@@ -220,7 +172,7 @@ vecidx_search_run(VecIdxSearch *search, int level, const VecIdxStop *stop)
 			break;
 		under_way = begun;
 	}
-	return search->frontier_count > 0 || vecidx_nearest_full(&search->beam);
+	return search->frontier.count > 0 || vecidx_nearest_full(&search->beam);
 }
 
 bool

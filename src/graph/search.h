@@ -7,6 +7,7 @@
 #define VECIDX_SEARCH_H
 
 #include "graph/graph.h"
+#include "graph/heap.h"
 #include "graph/nearest.h"
 
 /*
@@ -27,12 +28,6 @@ typedef struct VecIdxStop
 	uint32		limit;			/* nodes to expand at most */
 } VecIdxStop;
 
-typedef struct VecIdxFrontier
-{
-	float		estimate;
-	uint32		index;			/* into found[] */
-} VecIdxFrontier;
-
 typedef struct VecIdxSearch
 {
 	/* fixed */
@@ -46,9 +41,7 @@ typedef struct VecIdxSearch
 	bool	   *queued;			/* for each: is or was it in the frontier? */
 	uint32		found_count;
 	uint32		found_room;
-	VecIdxFrontier *frontier;	/* min-heap by estimate */
-	uint32		frontier_count;
-	uint32		frontier_room;
+	VecIdxHeap	frontier;		/* those to be expanded, by estimate: indexes into found[] */
 	uint32		expanded;		/* nodes expanded */
 
 	/* the rule in force; its width is 0 before the first run */
