@@ -36,7 +36,9 @@ usable()
 {
 	local major
 
-	[ -x "$1" ] && [ -x "$("$1" --bindir)/initdb" ] && [ -f "$("$1" --pgxs)" ] || return 1
+	[ -x "$1" ] && [ -x "$("$1" --bindir)/initdb" ] || return 1
+	# Debian's client package has the makefiles, but only the server's headers make them work
+	[ -f "$("$1" --pgxs)" ] && [ -f "$("$1" --includedir-server)/postgres.h" ] || return 1
 	major=$("$1" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')
 	[[ " $majors " == *" $major "* ]]
 }
