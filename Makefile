@@ -27,11 +27,14 @@ OBJS = \
 	src/kernel/x86.o \
 	src/kernel/avx2_rows.o \
 	src/kernel/avx2_codes.o \
+	src/kernel/avx2_panels.o \
 	src/kernel/avx512_rows.o \
 	src/kernel/avx512_codes.o \
+	src/kernel/avx512_panels.o \
 	src/kernel/arm.o \
 	src/kernel/neon_rows.o \
 	src/kernel/neon_codes.o \
+	src/kernel/neon_panels.o \
 	src/kernel/choose.o \
 	src/quant/sums.o \
 	src/quant/levels.o \
@@ -44,6 +47,7 @@ OBJS = \
 	src/quant/pair.o \
 	src/quant/decode.o \
 	src/quant/choose.o \
+	src/quant/sketch.o \
 	src/type/array.o \
 	src/type/pgvector.o \
 	src/type/distance.o \
@@ -57,7 +61,10 @@ OBJS = \
 	src/graph/search.o \
 	src/graph/prune.o \
 	src/graph/link.o \
-	src/graph/arena.o \
+	src/graph/points.o \
+	src/graph/weave.o \
+	src/graph/partition.o \
+	src/graph/levels.o \
 	src/graph/order.o \
 	src/graph/store.o \
 	src/graph/entry.o \
@@ -73,6 +80,8 @@ OBJS = \
 	src/am/write.o \
 	src/am/insert.o \
 	src/am/sample.o \
+	src/am/team.o \
+	src/am/load.o \
 	src/am/build.o \
 	src/am/limit.o \
 	src/am/explain.o \

@@ -64,6 +64,13 @@ typedef RelFileNode VecIdxLocator;
 #define VecIdxCountSearch(scan) ((void) (scan))
 #endif
 
+/* Since 17 an access method says that it builds with parallel workers. */
+#if PG_VERSION_NUM >= 170000
+#define VecIdxSetBuildsParallel(am) ((am)->amcanbuildparallel = true)
+#else
+#define VecIdxSetBuildsParallel(am) ((void) (am))
+#endif
+
 /* Since 18 an infinite cost alone no longer keeps the planner from a path. */
 #if PG_VERSION_NUM >= 180000
 #define VecIdxDisablePath(indexpath) ((indexpath)->path.disabled_nodes = 2)

@@ -20,6 +20,7 @@
 #include "utils/syscache.h"
 
 #include "am/am.h"
+#include "compat.h"
 #include "options.h"
 
 PG_FUNCTION_INFO_V1(vecidx_handler);
@@ -122,6 +123,7 @@ vecidx_handler(PG_FUNCTION_ARGS pg_attribute_unused())
 	am->amoptionalkey = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;
+	VecIdxSetBuildsParallel(am);
 
 	am->ambuild = vecidx_build;
 	am->ambuildempty = vecidx_build_empty;

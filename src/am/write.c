@@ -1,8 +1,8 @@
 /*
  * write.c
- *	  From the arena to pages.
+ *	  From points and their graph to pages.
  *
- * All nodes of the arena go into extent 0, which is made to measure.  Pages
+ * All nodes go into extent 0, which is made to measure.  Pages
  * are written once, in block order.
  */
 #include "postgres.h"
@@ -19,34 +19,34 @@ typedef struct Writer
 	/* fixed */
 	Relation	index;
 	const VecIdxMetaFixed *fixed;
-	const VecIdxArena *arena;
+	const VecIdxLevels *levels;
+	const VecIdxPoints *points;
 	VecIdxLayout layout;
-	const uint32 *order;		/* id -> arena node */
-	const uint32 *ids;			/* arena node -> id */
-	const uint32 *uppers;		/* arena upper -> upper slot */
+	const uint32 *order;		/* id -> point */
+	const uint32 *ids;			/* point -> id; twins have their node's */
+	const uint32 *uppers;		/* point -> upper slot of level 1, or none */
 	uint32		nodes;
 	uint32		capacity;		/* nodes and extensions */
 	uint32		upper_count;
-	uint32	   *upper_nodes;	/* upper slot -> arena node */
-	uint32	   *extension_owner;	/* extension, from 0 -> arena node */
-	uint32	   *first_extension;	/* arena node -> its first extension id, or none */
+	uint32	   *upper_nodes;	/* upper slot -> point */
+	uint32	   *extension_owner;	/* extension, from 0 -> id of the node */
+	uint32	   *first_extension;	/* id of a node -> its first extension's id, or none */
 
 	/* changes */
 	BlockNumber next;			/* block to write next */
 	PGAlignedBlock image;
 	char	   *slot;			/* largest slot */
-	const VecIdxArenaTid *tid;	/* next TID of the extensions' owner */
+	uint32		twin;			/* point whose TID comes next in the extensions' owner */
 } Writer;
 
-/* Heap rows of a node that do not fit its own slot. */
+/* Extensions that a node needs for the heap rows that do not fit its own slot. */
 static uint32
-count_extensions(const Writer *writer, uint32 node)
+count_extensions(const Writer *writer, uint32 id)
 {
-	const VecIdxArenaTid *tid = vecidx_arena_tids(writer->arena, node);
 	uint32		room = VecIdxExtensionTids(writer->fixed->m);
 	uint32		rows = 0;
 
-	for (; tid != NULL; tid = vecidx_arena_next_tid(writer->arena, tid))
+	for (uint32 point = writer->order[id]; point != VECIDX_NONE; point = writer->points->twins[point])
 		rows++;
 	return rows <= VECIDX_INLINE_TIDS ? 0 : (rows - VECIDX_INLINE_TIDS + room - 1) / room;
 }
@@ -59,17 +59,17 @@ number_extensions(Writer *writer)
 	uint32		next = 0;
 
 	writer->first_extension = palloc_extended(writer->nodes * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (uint32 node = 0; node < writer->nodes; node++)
-		total += count_extensions(writer, node);
+	for (uint32 id = 0; id < writer->nodes; id++)
+		total += count_extensions(writer, id);
 	writer->capacity = writer->nodes + total;
 	writer->extension_owner = palloc_extended(Max(total, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (uint32 node = 0; node < writer->nodes; node++)
+	for (uint32 id = 0; id < writer->nodes; id++)
 	{
-		uint32		count = count_extensions(writer, node);
+		uint32		count = count_extensions(writer, id);
 
-		writer->first_extension[node] = count > 0 ? writer->nodes + next : VECIDX_NONE;
+		writer->first_extension[id] = count > 0 ? writer->nodes + next : VECIDX_NONE;
 		for (uint32 i = 0; i < count; i++)
-			writer->extension_owner[next++] = node;
+			writer->extension_owner[next++] = id;
 	}
 }
 
@@ -77,32 +77,35 @@ number_extensions(Writer *writer)
 static uint32 *
 number_uppers(Writer *writer)
 {
-	uint32		count = vecidx_arena_uppers(writer->arena);
-	uint32	   *uppers = palloc_extended(Max(count, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32		count = 0;
 	uint32		next = 0;
+	uint32	   *uppers = palloc_extended(writer->points->count * sizeof(uint32), MCXT_ALLOC_HUGE);
 
+	for (int level = 1; level <= writer->levels->top; level++)
+		count += writer->levels->level[level].count;
 	writer->upper_nodes = palloc_extended(Max(count, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	for (uint32 id = 0; id < writer->nodes; id++)
 	{
-		uint32		node = writer->order[id];
+		uint32		point = writer->order[id];
 
-		for (int level = 1; level <= vecidx_arena_level(writer->arena, node); level++)
-		{
-			uppers[vecidx_arena_upper(writer->arena, node) + level - 1] = next;
-			writer->upper_nodes[next++] = node;
-		}
+		uppers[point] = writer->points->levels[point] > 0 ? next : VECIDX_NONE;
+		for (int level = 1; level <= writer->points->levels[point]; level++)
+			writer->upper_nodes[next++] = point;
 	}
 	writer->upper_count = next;
 	return uppers;
 }
 
 static uint32 *
-number_nodes(const uint32 *order, uint32 nodes)
+number_points(const Writer *writer)
 {
-	uint32	   *ids = palloc_extended(Max(nodes, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *ids = palloc_extended(writer->points->count * sizeof(uint32), MCXT_ALLOC_HUGE);
 
-	for (uint32 id = 0; id < nodes; id++)
-		ids[order[id]] = id;
+	for (uint32 id = 0; id < writer->nodes; id++)
+	{
+		for (uint32 point = writer->order[id]; point != VECIDX_NONE; point = writer->points->twins[point])
+			ids[point] = id;
+	}
 	return ids;
 }
 
@@ -114,7 +117,7 @@ make_code(Writer *writer, uint32 id)
 	VecIdxCodeSlot *slot = (VecIdxCodeSlot *) writer->slot;
 
 	if (id < writer->nodes)
-		memcpy(slot, vecidx_arena_code(writer->arena, writer->order[id]), writer->layout.run[VECIDX_RUN_CODE].size);
+		memcpy(slot, vecidx_points_code(writer->points, writer->order[id]), writer->layout.run[VECIDX_RUN_CODE].size);
 	else
 		slot->state = VECIDX_EXTENSION;
 	slot->mark = vecidx_layout_mark(&writer->layout, id);
@@ -129,23 +132,22 @@ make_rerank(Writer *writer, uint32 id)
 	slot->node = id;
 	slot->version = 1;
 	if (id < writer->nodes)
-		memcpy(slot + 1, vecidx_arena_vector(writer->arena, writer->order[id]), vecidx_quant_rerank_size(&params));
+		memcpy(slot + 1, vecidx_points_vector(writer->points, writer->order[id]), vecidx_quant_rerank_size(&params));
 }
 
 static void
 make_node(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 {
-	uint32		node = writer->order[id];
-	const VecIdxArenaTid *tid = vecidx_arena_tids(writer->arena, node);
+	uint32		point = writer->order[id];
 	const uint32 *neighbours;
-	int			count = vecidx_arena_neighbours(writer->arena, node, 0, &neighbours);
+	int			count = vecidx_levels_neighbours(writer->levels, 0, point, &neighbours);
 
 	slot->state = VECIDX_LIVE;
-	slot->level = vecidx_arena_level(writer->arena, node);
-	slot->upper = slot->level > 0 ? writer->uppers[vecidx_arena_upper(writer->arena, node)] : VECIDX_NONE;
-	slot->next = writer->first_extension[node];
-	for (; tid != NULL && slot->tids < VECIDX_INLINE_TIDS; tid = vecidx_arena_next_tid(writer->arena, tid))
-		slot->tid[slot->tids++] = tid->tid;
+	slot->level = writer->points->levels[point];
+	slot->upper = writer->uppers[point];
+	slot->next = writer->first_extension[id];
+	for (; point != VECIDX_NONE && slot->tids < VECIDX_INLINE_TIDS; point = writer->points->twins[point])
+		slot->tid[slot->tids++] = writer->points->tids[point];
 	slot->neighbours = count;
 	for (int i = 0; i < count; i++)
 		VecIdxAdjacencyNeighbours(slot)[i] = writer->ids[neighbours[i]];
@@ -161,17 +163,17 @@ make_extension(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 
 	if (id == writer->first_extension[owner])
 	{
-		writer->tid = vecidx_arena_tids(writer->arena, owner);
+		writer->twin = writer->order[owner];
 		for (int i = 0; i < VECIDX_INLINE_TIDS; i++)
-			writer->tid = vecidx_arena_next_tid(writer->arena, writer->tid);
+			writer->twin = writer->points->twins[writer->twin];
 	}
 	slot->state = VECIDX_EXTENSION;
-	slot->upper = writer->ids[owner];
+	slot->upper = owner;
 	slot->next = last ? VECIDX_NONE : id + 1;
-	while (writer->tid != NULL && slot->tids < VecIdxExtensionTids(writer->fixed->m))
+	while (writer->twin != VECIDX_NONE && slot->tids < VecIdxExtensionTids(writer->fixed->m))
 	{
-		memcpy(tids + slot->tids++ * sizeof(ItemPointerData), &writer->tid->tid, sizeof(ItemPointerData));
-		writer->tid = vecidx_arena_next_tid(writer->arena, writer->tid);
+		memcpy(tids + slot->tids++ * sizeof(ItemPointerData), &writer->points->tids[writer->twin], sizeof(ItemPointerData));
+		writer->twin = writer->points->twins[writer->twin];
 	}
 }
 
@@ -193,19 +195,19 @@ make_upper(Writer *writer, uint32 upper)
 {
 	VecIdxUpperSlot *slot = (VecIdxUpperSlot *) writer->slot;
 	VecIdxUpperLink *links = VecIdxUpperLinks(slot);
-	uint32		node = writer->upper_nodes[upper];
-	int			level = upper - writer->uppers[vecidx_arena_upper(writer->arena, node)] + 1;
+	uint32		point = writer->upper_nodes[upper];
+	int			level = upper - writer->uppers[point] + 1;
 	const uint32 *neighbours;
-	int			count = vecidx_arena_neighbours(writer->arena, node, level, &neighbours);
+	int			count = vecidx_levels_neighbours(writer->levels, level, point, &neighbours);
 
-	slot->node = writer->ids[node];
+	slot->node = writer->ids[point];
 	slot->state = VECIDX_LIVE;
 	slot->level = level;
 	slot->links = count;
 	for (int i = 0; i < count; i++)
 	{
 		links[i].node = writer->ids[neighbours[i]];
-		links[i].upper = writer->uppers[vecidx_arena_upper(writer->arena, neighbours[i])] + level - 1;
+		links[i].upper = writer->uppers[neighbours[i]] + level - 1;
 	}
 }
 
@@ -313,8 +315,8 @@ write_meta(Writer *writer, BlockNumber extent)
 	VecIdxHandle *handle = vecidx_handle_acquire(writer->index);
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
-	int			level;
-	uint32		entry = vecidx_arena_entry(writer->arena, &level);
+	int			level = writer->levels->top;
+	uint32		entry = vecidx_weave_point(&writer->levels->level[level], 0);
 
 	vecidx_edit_begin(&edit, writer->index, false);
 	meta = vecidx_meta_edit(&edit, handle);
@@ -325,12 +327,9 @@ write_meta(Writer *writer, BlockNumber extent)
 	meta->state.entry = writer->ids[entry];
 	meta->state.entry_level = level;
 	if (level > 0)
-		meta->state.entry_upper = writer->uppers[vecidx_arena_upper(writer->arena, entry)] + level - 1;
-	for (uint32 node = 0; node < writer->nodes; node++)
-	{
-		for (int i = 1; i <= vecidx_arena_level(writer->arena, node); i++)
-			meta->state.level_nodes[i]++;
-	}
+		meta->state.entry_upper = writer->uppers[entry] + level - 1;
+	for (int i = 1; i <= level; i++)
+		meta->state.level_nodes[i] = writer->levels->level[i].count;
 	meta->state.extents = 1;
 	meta->extent[0] = extent;
 	meta->state.end = writer->next;
@@ -371,7 +370,7 @@ choose_growth(uint32 capacity)
 }
 
 uint32 *
-vecidx_write_index(Relation index, VecIdxMetaFixed *fixed, const float *centroid, const VecIdxArena *arena, uint32 reserve)
+vecidx_write_index(Relation index, VecIdxMetaFixed *fixed, const float *centroid, const VecIdxLevels *levels, uint32 reserve)
 {
 	Writer	   *writer = palloc0(sizeof(Writer));
 	BlockNumber extent;
@@ -379,10 +378,11 @@ vecidx_write_index(Relation index, VecIdxMetaFixed *fixed, const float *centroid
 	vecidx_layout_init(&writer->layout, fixed);
 	writer->index = index;
 	writer->fixed = fixed;
-	writer->arena = arena;
-	writer->nodes = vecidx_arena_nodes(arena);
-	writer->order = vecidx_order_nodes(arena, writer->layout.run[VECIDX_RUN_CODE].per_page);
-	writer->ids = number_nodes(writer->order, writer->nodes);
+	writer->levels = levels;
+	writer->points = levels->points;
+	writer->nodes = levels->level[0].count;
+	writer->order = vecidx_order_nodes(levels, writer->layout.run[VECIDX_RUN_CODE].per_page);
+	writer->ids = number_points(writer);
 	writer->uppers = number_uppers(writer);
 	number_extensions(writer);
 

@@ -17,17 +17,16 @@
 typedef struct Packing
 {
 	/* fixed */
-	const VecIdxArena *arena;
-	uint32		nodes;
+	const VecIdxLevels *levels;
 
 	/* changes */
-	uint32	   *order;			/* new id -> node */
+	uint32	   *order;			/* new id -> point */
 	uint32		placed;
-	bool	   *done;			/* by node */
-	uint16	   *links;			/* by node: links from the page so far */
-	uint32	   *reached;		/* nodes with links > 0 */
+	bool	   *done;			/* by point; twins are from the start */
+	uint16	   *links;			/* by point: links from the page so far */
+	uint32	   *reached;		/* points with links > 0 */
 	uint32		reached_count;
-	uint32		next;			/* all nodes below are placed */
+	uint32		next;			/* all points below are placed */
 } Packing;
 
 /* Counts the links of a node that was just placed. */
@@ -35,7 +34,7 @@ static void
 reach_neighbours(Packing *packing, uint32 node)
 {
 	const uint32 *neighbours;
-	int			count = vecidx_arena_neighbours(packing->arena, node, 0, &neighbours);
+	int			count = vecidx_levels_neighbours(packing->levels, 0, node, &neighbours);
 
 	for (int i = 0; i < count; i++)
 	{
@@ -98,17 +97,19 @@ start_page(Packing *packing)
 }
 
 uint32 *
-vecidx_order_nodes(const VecIdxArena *arena, uint32 per_page)
+vecidx_order_nodes(const VecIdxLevels *levels, uint32 per_page)
 {
 	Packing		packing = {0};
-	Size		nodes = vecidx_arena_nodes(arena);
+	Size		points = levels->points->count;
+	uint32		nodes = levels->level[0].count;
 
-	packing.arena = arena;
-	packing.nodes = nodes;
-	packing.order = palloc_extended(nodes * sizeof(uint32), MCXT_ALLOC_HUGE);
-	packing.done = palloc_extended(nodes * sizeof(bool), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	packing.links = palloc_extended(nodes * sizeof(uint16), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	packing.reached = palloc_extended(nodes * sizeof(uint32), MCXT_ALLOC_HUGE);
+	packing.levels = levels;
+	packing.order = palloc_extended(Max(nodes, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	packing.done = palloc_extended(points * sizeof(bool), MCXT_ALLOC_HUGE);
+	packing.links = palloc_extended(points * sizeof(uint16), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	packing.reached = palloc_extended(points * sizeof(uint32), MCXT_ALLOC_HUGE);
+	for (Size point = 0; point < points; point++)
+		packing.done[point] = levels->points->levels[point] == VECIDX_TWIN;
 	while (packing.placed < nodes)
 	{
 		uint32		end = Min(nodes, packing.placed + Max(per_page, 1));

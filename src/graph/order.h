@@ -5,12 +5,12 @@
 #ifndef VECIDX_ORDER_H
 #define VECIDX_ORDER_H
 
-#include "graph/arena.h"
+#include "graph/levels.h"
 
 /*
- * Returns, for each new id, the arena's node that gets it.  Nodes that fill a
+ * Returns, for each new id, the point that gets it.  Nodes that fill a
  * code page together are chosen to have many links among them.
  */
-extern uint32 *vecidx_order_nodes(const VecIdxArena *arena, uint32 per_page);
+extern uint32 *vecidx_order_nodes(const VecIdxLevels *levels, uint32 per_page);
 
 #endif							/* VECIDX_ORDER_H */

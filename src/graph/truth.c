@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "utils/memutils.h"
@@ -24,6 +25,7 @@ vecidx_truth_create(VecIdxMetric metric, int dimensions, int count)
 	truth->self = palloc(count * sizeof(uint32));
 	memset(truth->self, 0xFF, count * sizeof(uint32));
 	truth->own = palloc0(count * sizeof(float));
+	truth->squares = palloc0(count * sizeof(float));
 	truth->skipped = palloc0(count * sizeof(bool));
 	truth->kept = palloc0(count * sizeof(int));
 	truth->neighbours = palloc(count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour));
@@ -74,6 +76,7 @@ vecidx_truth_query(VecIdxTruth *truth, int query, const float *row, const ItemPo
 {
 	memcpy(truth->rows + (Size) query * truth->dimensions, row, truth->dimensions * sizeof(float));
 	truth->own[query] = vecidx_truth_distance(truth->metric, row, row, truth->dimensions);
+	truth->squares[query] = vecidx_kernels()->dot(row, row, truth->dimensions);
 	if (tid != NULL)
 		truth->tids[query] = *tid;
 }
@@ -126,22 +129,151 @@ is_twin(const VecIdxTruth *truth, int query, const float *row, ItemPointer tid)
 		memcmp(truth->rows + (Size) query * truth->dimensions, row, truth->dimensions * sizeof(float)) == 0;
 }
 
+/* Notes a row for one query. */
+static void
+note_row(VecIdxTruth *truth, int query, const float *row, const ItemPointerData *tid, uint32 node)
+{
+	const float *sought = truth->rows + (Size) query * truth->dimensions;
+	VecIdxTrueNeighbour neighbour = {node, 0, *tid};
+
+	neighbour.distance = vecidx_truth_distance(truth->metric, sought, row, truth->dimensions);
+	if (neighbour.distance == truth->own[query] && is_twin(truth, query, row, unconstify(ItemPointerData *, tid)))
+		truth->skipped[query] = true;
+	offer_neighbour(truth->neighbours + query * VECIDX_TRUTH_KEPT, &truth->kept[query], &neighbour);
+}
+
+static void
+note_norm(VecIdxTruth *truth, float square)
+{
+	if (truth->metric == VECIDX_IP)
+		truth->norm = Max(truth->norm, sqrtf(square));
+}
+
 void
 vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 node)
 {
-	VecIdxTrueNeighbour neighbour = {node, 0, *tid};
+	for (int i = 0; i < truth->count; i++)
+		note_row(truth, i, row, tid, node);
+	note_norm(truth, vecidx_kernels()->dot(row, row, truth->dimensions));
+}
 
+#define PANELS(count)	(((count) + VECIDX_PANEL - 1) / VECIDX_PANEL)
+
+/* Lays the queries out in panels; the last one is filled up with zeros. */
+static void
+lay_panels(VecIdxTruth *truth)
+{
+	MemoryContext context = GetMemoryChunkContext(truth);
+	int			columns = PANELS(truth->count) * VECIDX_PANEL;
+	Size		dimensions = truth->dimensions;
+
+	truth->panels = MemoryContextAllocExtended(context, columns * dimensions * sizeof(float), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	truth->products = MemoryContextAlloc(context, VECIDX_TRUTH_ROWS * columns * sizeof(float));
 	for (int i = 0; i < truth->count; i++)
 	{
-		const float *query = truth->rows + (Size) i * truth->dimensions;
+		float	   *panel = truth->panels + i / VECIDX_PANEL * VECIDX_PANEL * dimensions + i % VECIDX_PANEL;
 
-		neighbour.distance = vecidx_truth_distance(truth->metric, query, row, truth->dimensions);
-		if (neighbour.distance == truth->own[i] && is_twin(truth, i, row, tid))
-			truth->skipped[i] = true;
-		offer_neighbour(truth->neighbours + i * VECIDX_TRUTH_KEPT, &truth->kept[i], &neighbour);
+		for (Size k = 0; k < dimensions; k++)
+			panel[k * VECIDX_PANEL] = truth->rows[i * dimensions + k];
 	}
-	if (truth->metric == VECIDX_IP)
-		truth->norm = Max(truth->norm, sqrtf(vecidx_kernels()->dot(row, row, truth->dimensions)));
+}
+
+/*
+ * Could a row with that product be among a query's neighbours?  The product
+ * is off by no more than n units of float's rounding of the norms' product.
+ */
+static inline bool
+may_be_near(const VecIdxTruth *truth, int query, float product, double square)
+{
+	const VecIdxTrueNeighbour *worst = truth->neighbours + query * VECIDX_TRUTH_KEPT;
+	double		margin = truth->dimensions * (double) FLT_EPSILON * sqrt(square * truth->squares[query]);
+
+	if (truth->kept[query] < VECIDX_TRUTH_KEPT)
+		return true;
+	if (truth->metric == VECIDX_L2 || truth->metric == VECIDX_HAMMING)
+		return square + truth->squares[query] - 2.0 * (product + margin) <= worst->distance;
+	return -(product + margin) <= worst->distance;
+}
+
+void
+vecidx_truth_note_rows(VecIdxTruth *truth, const float *rows, int count, const ItemPointerData *tids)
+{
+	const VecIdxKernels *kernels = vecidx_kernels();
+	int			dimensions = truth->dimensions;
+	int			stride = PANELS(truth->count) * VECIDX_PANEL;
+
+	Assert(count <= VECIDX_TRUTH_ROWS);
+	if (truth->panels == NULL)
+		lay_panels(truth);
+	for (int p = 0; p < PANELS(truth->count); p++)
+		kernels->panel_f32(rows, count, truth->panels + (Size) p * VECIDX_PANEL * dimensions, dimensions,
+						   truth->products + p * VECIDX_PANEL, stride);
+	for (int i = 0; i < count; i++)
+	{
+		const float *row = rows + (Size) i * dimensions;
+		float		square = kernels->dot(row, row, dimensions);
+
+		for (int query = 0; query < truth->count; query++)
+		{
+			if (may_be_near(truth, query, truth->products[i * stride + query], square))
+				note_row(truth, query, row, &tids[i], VECIDX_NONE);
+		}
+		note_norm(truth, square);
+	}
+}
+
+/* What one process noted: this, then the neighbours. */
+typedef struct Notes
+{
+	float		norm;
+	struct
+	{
+		int			kept;
+		bool		skipped;
+	}			query[FLEXIBLE_ARRAY_MEMBER];
+} Notes;
+
+static Size
+notes_head(int count)
+{
+	return MAXALIGN(offsetof(Notes, query) + count * sizeof(((Notes *) NULL)->query[0]));
+}
+
+Size
+vecidx_truth_notes_size(int count)
+{
+	return notes_head(count) + (Size) count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour);
+}
+
+void
+vecidx_truth_store_notes(const VecIdxTruth *truth, void *memory)
+{
+	Notes	   *notes = memory;
+
+	notes->norm = truth->norm;
+	for (int i = 0; i < truth->count; i++)
+	{
+		notes->query[i].kept = truth->kept[i];
+		notes->query[i].skipped = truth->skipped[i];
+	}
+	memcpy((char *) memory + notes_head(truth->count), truth->neighbours,
+		   (Size) truth->count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour));
+}
+
+void
+vecidx_truth_join_notes(VecIdxTruth *truth, const void *memory)
+{
+	const Notes *notes = memory;
+	const VecIdxTrueNeighbour *neighbours = (const void *) ((const char *) memory + notes_head(truth->count));
+
+	truth->norm = Max(truth->norm, notes->norm);
+	for (int i = 0; i < truth->count; i++)
+	{
+		truth->skipped[i] |= notes->query[i].skipped;
+		for (int j = 0; j < notes->query[i].kept; j++)
+			offer_neighbour(truth->neighbours + i * VECIDX_TRUTH_KEPT, &truth->kept[i],
+							&neighbours[i * VECIDX_TRUTH_KEPT + j]);
+	}
 }
 
 /* Rows that are somebody's neighbours, and the rows that are queries. */
@@ -208,18 +340,6 @@ take_resolved(VecIdxTruth *truth)
 
 			neighbour->node = resolved(truth, &neighbour->tid);
 		}
-	}
-}
-
-void
-vecidx_truth_renumber(VecIdxTruth *truth, const uint32 *ids)
-{
-	for (int i = 0; i < truth->count; i++)
-	{
-		if (truth->self[i] != VECIDX_NONE)
-			truth->self[i] = ids[truth->self[i]];
-		for (int j = 0; j < truth->kept[i]; j++)
-			truth->neighbours[i * VECIDX_TRUTH_KEPT + j].node = ids[truth->neighbours[i * VECIDX_TRUTH_KEPT + j].node];
 	}
 }
 

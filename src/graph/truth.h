@@ -20,6 +20,9 @@
  */
 #define VECIDX_TRUTH_KEPT	112
 
+/* Rows noted at once, at most. */
+#define VECIDX_TRUTH_ROWS	64
+
 typedef struct VecIdxTrueNeighbour
 {
 	uint32		node;			/* none until vecidx_truth_resolve */
@@ -39,11 +42,14 @@ typedef struct VecIdxTruth
 	ItemPointerData *tids;		/* where each comes from; invalid: not from the table */
 	uint32	   *self;			/* the node of each; none where it is not in the index */
 	float	   *own;			/* order distance of each to itself */
+	float	   *squares;		/* squared norm of each */
 	bool	   *skipped;		/* for each: not to be measured with */
 	int			used;			/* queries that are not skipped, once settled */
 	int		   *kept;			/* number of true neighbours of each */
 	VecIdxTrueNeighbour *neighbours;	/* VECIDX_TRUTH_KEPT of each: a max-heap, sorted once settled */
 	float		norm;			/* largest norm of a row (inner product) */
+	float	   *panels;			/* of the queries (kernel.h); NULL before they are wanted */
+	float	   *products;		/* of rows with them */
 	HTAB	   *places;			/* number of each query, by TID; NULL before the first look */
 	HTAB	   *unresolved;		/* rows whose node is not known, by TID; NULL before the first resolve */
 } VecIdxTruth;
@@ -59,8 +65,16 @@ extern int	vecidx_truth_find(VecIdxTruth *truth, ItemPointer tid);
 /* A row of the table went to a node; VECIDX_NONE if that is not known yet. */
 extern void vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 node);
 
-/* Nodes have got other ids: new = ids[old]. */
-extern void vecidx_truth_renumber(VecIdxTruth *truth, const uint32 *ids);
+/*
+ * The same for count rows at once, whose nodes are not known yet; in less
+ * time, as most are seen to be far by products made together.
+ */
+extern void vecidx_truth_note_rows(VecIdxTruth *truth, const float *rows, int count, const ItemPointerData *tids);
+
+/* What was noted, as bytes that another process can join to what it noted of the same queries. */
+extern Size vecidx_truth_notes_size(int count);
+extern void vecidx_truth_store_notes(const VecIdxTruth *truth, void *notes);
+extern void vecidx_truth_join_notes(VecIdxTruth *truth, const void *notes);
 
 /* Tells the node of a row, for all that were noted without. */
 extern void vecidx_truth_resolve(VecIdxTruth *truth, ItemPointer tid, uint32 node);

@@ -38,6 +38,9 @@
  */
 #define VECIDX_PLANES_SIZE(n) (((Size) (n) + 127) / 128 * 64)
 
+/* Columns of a panel. */
+#define VECIDX_PANEL			16
+
 /* Sums over a vector. */
 typedef struct VecIdxMoments
 {
@@ -122,6 +125,16 @@ typedef struct VecIdxKernels
 
 	/* number of bits that differ in the first nbytes bytes */
 	int32		(*hamming) (const uint8 *a, const uint8 *b, int nbytes);
+
+	/*
+	 * Products of count rows with the VECIDX_PANEL columns of a panel:
+	 * products[i * stride + j] = sum of rows[i * n + k] * column j [k], any
+	 * count >= 0, n a multiple of 2.  In a panel of floats the columns lie
+	 * interleaved: panel[k * VECIDX_PANEL + j]; in one of integers by pairs:
+	 * panel[k / 2 * 2 * VECIDX_PANEL + 2 * j + k % 2].  Integers are in [-127, 127].
+	 */
+	void		(*panel_f32) (const float *rows, int count, const float *panel, int n, float *products, int stride);
+	void		(*panel_i16) (const int16 *rows, int count, const int16 *panel, int n, int32 *products, int stride);
 
 	/* n IEEE half-precision numbers, native byte order, no alignment, exactly as floats */
 	void		(*half_to_float) (const uint8 *half, float *out, int n);

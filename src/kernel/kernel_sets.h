@@ -42,7 +42,7 @@ extern bool vecidx_kernels_dotprod_usable(void);
 #endif
 
 /*
- * The entries for floats alone, which lie in a file of their own.  A set that
+ * The entries for rows and panels, which lie in files of their own.  A set that
  * has them under these names declares them and puts them into its table.
  */
 #define VECIDX_DECLARE_ROW_KERNELS(set) \
@@ -50,6 +50,10 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	extern float vecidx_##set##_l2sq(const float *a, const float *b, int n); \
 	extern double vecidx_##set##_dot_wide(const float *a, const float *b, int n); \
 	extern void vecidx_##set##_half_to_float(const uint8 *half, float *out, int n); \
+	extern void vecidx_##set##_panel_f32(const float *rows, int count, const float *panel, int n, \
+										 float *products, int stride); \
+	extern void vecidx_##set##_panel_i16(const int16 *rows, int count, const int16 *panel, int n, \
+										 int32 *products, int stride); \
 	extern void vecidx_##set##_scale(float *x, double factor, int n); \
 	extern float vecidx_##set##_subtract(const float *a, const float *b, float *out, int n); \
 	extern void vecidx_##set##_measure(const float *x, int n, VecIdxMoments *moments); \
@@ -66,6 +70,8 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	.l2sq = vecidx_##set##_l2sq, \
 	.dot_wide = vecidx_##set##_dot_wide, \
 	.half_to_float = vecidx_##set##_half_to_float, \
+	.panel_f32 = vecidx_##set##_panel_f32, \
+	.panel_i16 = vecidx_##set##_panel_i16, \
 	.scale = vecidx_##set##_scale, \
 	.subtract = vecidx_##set##_subtract, \
 	.measure = vecidx_##set##_measure, \

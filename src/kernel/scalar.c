@@ -426,6 +426,41 @@ hadamard(float *x, const float *factors, int n)
 	}
 }
 
+static void
+panel_f32(const float *rows, int count, const float *panel, int n, float *products, int stride)
+{
+	for (int i = 0; i < count; i++)
+	{
+		float	   *out = products + (Size) i * stride;
+
+		memset(out, 0, VECIDX_PANEL * sizeof(float));
+		for (int k = 0; k < n; k++)
+		{
+			for (int j = 0; j < VECIDX_PANEL; j++)
+				out[j] += rows[(Size) i * n + k] * panel[k * VECIDX_PANEL + j];
+		}
+	}
+}
+
+static void
+panel_i16(const int16 *rows, int count, const int16 *panel, int n, int32 *products, int stride)
+{
+	for (int i = 0; i < count; i++)
+	{
+		int32	   *out = products + (Size) i * stride;
+
+		memset(out, 0, VECIDX_PANEL * sizeof(int32));
+		for (int k = 0; k < n; k += 2)
+		{
+			const int16 *x = rows + (Size) i * n + k;
+			const int16 *pairs = panel + k * VECIDX_PANEL;
+
+			for (int j = 0; j < VECIDX_PANEL; j++)
+				out[j] += x[0] * pairs[2 * j] + x[1] * pairs[2 * j + 1];
+		}
+	}
+}
+
 const VecIdxKernels vecidx_kernels_scalar = {
 	.name = "scalar",
 	.dot = dot,
@@ -445,6 +480,8 @@ const VecIdxKernels vecidx_kernels_scalar = {
 	.pair_b8 = pair_b8,
 	.hamming = hamming,
 	.half_to_float = half_to_float,
+	.panel_f32 = panel_f32,
+	.panel_i16 = panel_i16,
 	.dot_wide = dot_wide,
 	.scale = scale,
 	.subtract = subtract,

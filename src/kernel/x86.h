@@ -25,6 +25,13 @@
 #define AVX2 __attribute__((target("avx2,fma,f16c")))
 #define AVX512 __attribute__((target("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vnni")))
 
+/* Before a loop whose few sums must all stay in registers: gcc unrolls it at any level of optimization. */
+#if defined(__clang__)
+#define VECIDX_UNROLL _Pragma("unroll")
+#else
+#define VECIDX_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 VECIDX_DECLARE_ROW_KERNELS(avx2);
 VECIDX_DECLARE_ROW_KERNELS(avx512);
 

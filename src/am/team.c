@@ -1,0 +1,243 @@
+/*
+ * team.c
+ *	  The processes that build an index together.
+ */
+#include "postgres.h"
+
+#include <sys/statvfs.h>
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/dsm_impl.h"
+#include "utils/memutils.h"
+
+#include "am/team.h"
+
+#define KEY_STATE		UINT64CONST(0x5645434944580001)
+
+/* Shared memory that is left to others. */
+#define MEMORY_SLACK	((Size) 4 * 1024 * 1024)
+
+static Size
+state_size(void)
+{
+	return MAXALIGN(sizeof(VecIdxTeamState));
+}
+
+void *
+vecidx_team_shared(VecIdxTeamState *state)
+{
+	return (char *) state + state_size();
+}
+
+VecIdxTeamState *
+vecidx_team_state(shm_toc *toc)
+{
+	return shm_toc_lookup(toc, KEY_STATE, false);
+}
+
+/*
+ * Is there so much shared memory?  POSIX shared memory is a file system of
+ * limited size, in containers often 64 MB; to be told by an error in the
+ * middle of a build would be late.
+ */
+static bool
+has_shared_memory(Size size)
+{
+	struct statvfs fs;
+
+	if (dynamic_shared_memory_type != DSM_IMPL_POSIX || statvfs("/dev/shm", &fs) != 0)
+		return true;
+	return (double) fs.f_bavail * fs.f_frsize >= (double) size + MEMORY_SLACK;
+}
+
+static void
+tell_shortage(Size size)
+{
+	ereport(NOTICE,
+			(errmsg("not enough shared memory to build the index with parallel workers"),
+			 errdetail("%zu MB are needed; one process builds it alone.", size / (1024 * 1024) + 1),
+			 errhint("Enlarge /dev/shm (for Docker: --shm-size).")));
+}
+
+static void
+init_state(VecIdxTeamState *state)
+{
+	BarrierInit(&state->barrier, 0);
+	pg_atomic_init_u64(&state->deal.next, 0);
+	for (int i = 0; i < VECIDX_TEAM_PIECES; i++)
+		state->pieces[i] = DSM_HANDLE_INVALID;
+}
+
+static void
+create_alone(VecIdxTeam *team, Size size)
+{
+	team->state = palloc_extended(state_size() + size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	team->alone = true;
+	init_state(team->state);
+}
+
+void
+vecidx_team_create(VecIdxTeam *team, int helpers, Size size)
+{
+	Size		total = state_size() + size;
+	ParallelContext *parallel;
+
+	memset(team, 0, sizeof(VecIdxTeam));
+	if (helpers > 0 && !has_shared_memory(total))
+	{
+		tell_shortage(total);
+		helpers = 0;
+	}
+	if (helpers == 0)
+	{
+		create_alone(team, size);
+		return;
+	}
+	EnterParallelMode();
+	parallel = CreateParallelContext("vecidx", "vecidx_build_help", Min(helpers, VECIDX_TEAM_MAX - 1));
+	shm_toc_estimate_chunk(&parallel->estimator, total);
+	shm_toc_estimate_keys(&parallel->estimator, 1);
+	InitializeParallelDSM(parallel);
+	if (parallel->seg == NULL)
+	{
+		DestroyParallelContext(parallel);
+		ExitParallelMode();
+		create_alone(team, size);
+		return;
+	}
+	team->parallel = parallel;
+	team->state = shm_toc_allocate(parallel->toc, total);
+	memset(team->state, 0, total);
+	init_state(team->state);
+	shm_toc_insert(parallel->toc, KEY_STATE, team->state);
+	SharedFileSetInit(&team->state->files, parallel->seg);
+	BarrierAttach(&team->state->barrier);
+}
+
+void
+vecidx_team_launch(VecIdxTeam *team)
+{
+	if (team->parallel == NULL)
+		return;
+	LaunchParallelWorkers(team->parallel);
+	team->helpers = team->parallel->nworkers_launched;
+}
+
+/* Helpers that wait for work, and those that come later, find that there is none. */
+static void
+send_home(VecIdxTeam *team)
+{
+	if (team->alone)
+		return;
+	team->state->step = VECIDX_TEAM_QUIT;
+	BarrierArriveAndWait(&team->state->barrier, PG_WAIT_EXTENSION);
+	BarrierDetach(&team->state->barrier);
+	team->alone = true;
+}
+
+void *
+vecidx_team_allocate(VecIdxTeam *team, int piece, Size size)
+{
+	if (!team->alone && !has_shared_memory(size))
+	{
+		tell_shortage(size);
+		send_home(team);
+	}
+	if (team->alone)
+		team->piece[piece] = palloc_extended(size, MCXT_ALLOC_HUGE);
+	else
+	{
+		team->segment[piece] = dsm_create(size, 0);
+		team->handle[piece] = dsm_segment_handle(team->segment[piece]);
+		team->state->pieces[piece] = team->handle[piece];
+		team->piece[piece] = dsm_segment_address(team->segment[piece]);
+	}
+	return team->piece[piece];
+}
+
+void *
+vecidx_team_piece(VecIdxTeam *team, int piece)
+{
+	dsm_handle	handle = team->state->pieces[piece];
+
+	if (handle == DSM_HANDLE_INVALID || handle == team->handle[piece])
+		return team->piece[piece];
+	if (team->segment[piece] != NULL)
+		dsm_detach(team->segment[piece]);
+	team->segment[piece] = dsm_attach(handle);
+	if (team->segment[piece] == NULL)
+		elog(ERROR, "could not attach to shared memory of index build");
+	team->handle[piece] = handle;
+	team->piece[piece] = dsm_segment_address(team->segment[piece]);
+	return team->piece[piece];
+}
+
+void
+vecidx_team_free(VecIdxTeam *team, int piece)
+{
+	if (team->segment[piece] != NULL)
+		dsm_detach(team->segment[piece]);
+	else if (team->piece[piece] != NULL)
+		pfree(team->piece[piece]);
+	team->segment[piece] = NULL;
+	team->handle[piece] = DSM_HANDLE_INVALID;
+	team->piece[piece] = NULL;
+	if (team->state != NULL)
+		team->state->pieces[piece] = DSM_HANDLE_INVALID;
+}
+
+void
+vecidx_team_run(VecIdxTeam *team, int step, VecIdxTeamWork work, void *self)
+{
+	VecIdxTeamState *state = team->state;
+
+	state->step = step;
+	pg_atomic_write_u64(&state->deal.next, 0);
+	if (!team->alone)
+		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+	work(self, step);
+	if (!team->alone)
+		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+}
+
+void
+vecidx_team_help(VecIdxTeam *team, dsm_segment *segment, VecIdxTeamWork work, void *self)
+{
+	VecIdxTeamState *state = team->state;
+	int			phase;
+
+	team->number = ParallelWorkerNumber + 1;
+	SharedFileSetAttach(&state->files, segment);
+	phase = BarrierAttach(&state->barrier);
+	for (;;)
+	{
+		if (phase % 2 == 0)
+			BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+		if (state->step == VECIDX_TEAM_QUIT)
+			break;
+		work(self, state->step);
+		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+		phase = 0;
+	}
+	BarrierDetach(&state->barrier);
+	for (int i = 0; i < VECIDX_TEAM_PIECES; i++)
+	{
+		if (team->segment[i] != NULL)
+			dsm_detach(team->segment[i]);
+	}
+}
+
+void
+vecidx_team_dismiss(VecIdxTeam *team)
+{
+	send_home(team);
+	if (team->parallel == NULL)
+		return;
+	WaitForParallelWorkersToFinish(team->parallel);
+	DestroyParallelContext(team->parallel);
+	ExitParallelMode();
+	team->parallel = NULL;
+	team->state = NULL;
+}

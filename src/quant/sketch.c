@@ -1,0 +1,370 @@
+/*
+ * sketch.c
+ *	  Short integer images of rows.
+ */
+#include "c.h"
+
+#include "quant/quant_internal.h"
+#include "quant/sketch.h"
+
+/* Times that the sample is multiplied into the axes. */
+#define ITERATIONS		4
+
+/* Share of the variance that is enough. */
+#define ENOUGH			0.8f
+
+/* Standard deviations of a coordinate that eight bits span on each side. */
+#define SPAN			4.5
+
+#define PANELS(width)	((width) / VECIDX_PANEL)
+
+Size
+vecidx_sketcher_size(int dimensions, int width)
+{
+	return offsetof(VecIdxSketcher, data) +
+		((Size) dimensions + width + (Size) width * dimensions) * sizeof(float);
+}
+
+int
+vecidx_sketcher_width(int dimensions)
+{
+	return dimensions <= 64 ? 64 : dimensions <= 128 ? 128 : 256;
+}
+
+bool
+vecidx_sketcher_suffices(const VecIdxSketcher *sketcher)
+{
+	return sketcher->captured >= ENOUGH || sketcher->width == VECIDX_SKETCH_MAX;
+}
+
+static inline float *
+centre_of(VecIdxSketcher *sketcher)
+{
+	return sketcher->data;
+}
+
+static inline float *
+offsets_of(VecIdxSketcher *sketcher)
+{
+	return sketcher->data + sketcher->dimensions;
+}
+
+static inline float *
+panels_of(VecIdxSketcher *sketcher)
+{
+	return offsets_of(sketcher) + sketcher->width;
+}
+
+/* The sample while axes are sought. */
+typedef struct Sample
+{
+	int			count;
+	int			dimensions;
+	int			width;
+	float	   *rows;			/* residuals, row after row */
+	float	   *columns;		/* the same, dimension after dimension */
+	float	   *products;		/* panels of rows times axes: [width / 16][count][16] */
+	float	   *axes;			/* axis after axis */
+} Sample;
+
+Size
+vecidx_sketcher_scratch(int dimensions, int width, int count)
+{
+	Size		sampled = Min(count, VECIDX_SKETCH_SAMPLE);
+
+	return (2 * sampled * dimensions + sampled * width + (Size) width * dimensions) * sizeof(float);
+}
+
+static void
+map_sample(Sample *sample, void *scratch)
+{
+	Size		rows = (Size) sample->count * sample->dimensions;
+
+	sample->rows = scratch;
+	sample->columns = sample->rows + rows;
+	sample->products = sample->columns + rows;
+	sample->axes = sample->products + (Size) sample->count * sample->width;
+}
+
+static void
+find_centre(VecIdxSketcher *sketcher, const float *rows, int count)
+{
+	float	   *centre = centre_of(sketcher);
+
+	for (int j = 0; j < sketcher->dimensions; j++)
+	{
+		double		sum = 0;
+
+		for (int i = 0; i < count; i++)
+			sum += rows[(Size) i * sketcher->dimensions + j];
+		centre[j] = (float) (sum / count);
+	}
+	sketcher->centre_norm2 = vecidx_clamp(vecidx_sum_squares(centre, sketcher->dimensions));
+}
+
+static void
+take_residuals(Sample *sample, VecIdxSketcher *sketcher, const float *rows)
+{
+	int			dimensions = sample->dimensions;
+
+	for (int i = 0; i < sample->count; i++)
+	{
+		float	   *residual = sample->rows + (Size) i * dimensions;
+
+		vecidx_kernels()->subtract(rows + (Size) i * dimensions, centre_of(sketcher), residual, dimensions);
+		for (int j = 0; j < dimensions; j++)
+			sample->columns[(Size) j * sample->count + i] = residual[j];
+	}
+}
+
+/* A number that looks drawn by chance, in [-1, 1). */
+static float
+noise_at(uint64 seed)
+{
+	seed = (seed + 1) * UINT64CONST(0x9E3779B97F4A7C15);
+	seed = (seed ^ seed >> 30) * UINT64CONST(0xBF58476D1CE4E5B9);
+	seed = (seed ^ seed >> 27) * UINT64CONST(0x94D049BB133111EB);
+	return (float) ((double) (int64) (seed ^ seed >> 31) * (1.0 / 9223372036854775808.0));
+}
+
+/* Makes the axes orthonormal by Gram-Schmidt, twice; one that vanishes is drawn anew. */
+static void
+straighten_axes(Sample *sample)
+{
+	const VecIdxKernels *kernels = vecidx_kernels();
+	int			n = sample->dimensions;
+
+	for (int i = 0; i < sample->width; i++)
+	{
+		float	   *axis = sample->axes + (Size) i * n;
+		double		before = sqrt(vecidx_sum_squares(axis, n));
+		double		norm = 0;
+
+		for (int pass = 0; pass < 4; pass++)
+		{
+			if (before > 0)
+				kernels->scale(axis, 1.0 / before, n);
+			for (int j = 0; j < i; j++)
+			{
+				const float *other = sample->axes + (Size) j * n;
+				float		dot = kernels->dot(axis, other, n);
+
+				for (int k = 0; k < n; k++)
+					axis[k] -= dot * other[k];
+			}
+			norm = sqrt(vecidx_sum_squares(axis, n));
+			if (norm > 0.5)
+				break;
+			for (int k = 0; k < n && norm < 1e-3; k++)
+				axis[k] = noise_at((uint64) i << 40 | (uint64) pass << 32 | k);
+			before = sqrt(vecidx_sum_squares(axis, n));
+		}
+		if (norm > 0)
+			kernels->scale(axis, 1.0 / norm, n);
+	}
+}
+
+/* Panel number p of the axes: [dimensions][16]. */
+static void
+fill_panel(const Sample *sample, int p, float *panel)
+{
+	for (int j = 0; j < VECIDX_PANEL; j++)
+	{
+		const float *axis = sample->axes + (Size) (p * VECIDX_PANEL + j) * sample->dimensions;
+
+		for (int k = 0; k < sample->dimensions; k++)
+			panel[(Size) k * VECIDX_PANEL + j] = axis[k];
+	}
+}
+
+static void
+empty_panel(Sample *sample, int p, const float *panel)
+{
+	for (int j = 0; j < VECIDX_PANEL; j++)
+	{
+		float	   *axis = sample->axes + (Size) (p * VECIDX_PANEL + j) * sample->dimensions;
+
+		for (int k = 0; k < sample->dimensions; k++)
+			axis[k] = panel[(Size) k * VECIDX_PANEL + j];
+	}
+}
+
+/* axes := X' X axes, a panel at a time; "panel" has room for one. */
+static void
+multiply_axes(Sample *sample, float *panel)
+{
+	const VecIdxKernels *kernels = vecidx_kernels();
+
+	for (int p = 0; p < PANELS(sample->width); p++)
+	{
+		float	   *products = sample->products + (Size) p * sample->count * VECIDX_PANEL;
+
+		fill_panel(sample, p, panel);
+		kernels->panel_f32(sample->rows, sample->count, panel, sample->dimensions, products, VECIDX_PANEL);
+		kernels->panel_f32(sample->columns, sample->dimensions, products, sample->count, panel, VECIDX_PANEL);
+		empty_panel(sample, p, panel);
+	}
+}
+
+/* The subspace of most variance. */
+static void
+find_axes(Sample *sample, float *panel)
+{
+	Size		size = (Size) sample->width * sample->dimensions;
+
+	if (sample->dimensions <= sample->width)
+	{
+		memset(sample->axes, 0, size * sizeof(float));
+		for (int i = 0; i < sample->dimensions; i++)
+			sample->axes[(Size) i * sample->dimensions + i] = 1;
+		return;
+	}
+	for (Size i = 0; i < size; i++)
+		sample->axes[i] = noise_at(i);
+	straighten_axes(sample);
+	for (int i = 0; i < ITERATIONS; i++)
+	{
+		multiply_axes(sample, panel);
+		straighten_axes(sample);
+	}
+}
+
+/* Variance of a coordinate, and the share of all variance that the axes see. */
+static double
+measure_axes(VecIdxSketcher *sketcher, const Sample *sample)
+{
+	double		total = vecidx_sum_squares(sample->rows, sample->count * sample->dimensions);
+	double		seen = 0;
+
+	for (int i = 0; i < sample->count; i++)
+	{
+		for (int j = 0; j < Min(sample->width, sample->dimensions); j++)
+		{
+			double		x = vecidx_kernels()->dot(sample->rows + (Size) i * sample->dimensions,
+												  sample->axes + (Size) j * sample->dimensions, sample->dimensions);
+
+			seen += x * x;
+		}
+	}
+	sketcher->captured = total > 0 ? (float) Min(1.0, seen / total) : 1;
+	return seen / sample->count / sample->width;
+}
+
+/* Mixes the axes by a Hadamard transform with random signs, so that all coordinates vary alike; scales them. */
+static void
+mix_axes(const Sample *sample, float factor, float *row, float *panels)
+{
+	int			width = sample->width;
+
+	for (int k = 0; k < sample->dimensions; k++)
+	{
+		for (int j = 0; j < width; j++)
+			row[j] = sample->axes[(Size) j * sample->dimensions + k] * (noise_at(~(uint64) j) < 0 ? -factor : factor);
+		vecidx_kernels()->hadamard(row, NULL, width);
+		for (int j = 0; j < width; j++)
+			panels[(Size) (j / VECIDX_PANEL) * sample->dimensions * VECIDX_PANEL +
+				   (Size) k * VECIDX_PANEL + j % VECIDX_PANEL] = row[j];
+	}
+}
+
+static void
+find_offsets(VecIdxSketcher *sketcher)
+{
+	for (int p = 0; p < PANELS(sketcher->width); p++)
+		vecidx_kernels()->panel_f32(centre_of(sketcher), 1,
+									panels_of(sketcher) + (Size) p * sketcher->dimensions * VECIDX_PANEL,
+									sketcher->dimensions, offsets_of(sketcher) + p * VECIDX_PANEL, VECIDX_PANEL);
+}
+
+static float
+longest_row(const float *rows, int count, int dimensions)
+{
+	float		longest = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		const float *row = rows + (Size) i * dimensions;
+
+		longest = Max(longest, vecidx_kernels()->dot(row, row, dimensions));
+	}
+	return sqrtf(longest);
+}
+
+VecIdxSketcher *
+vecidx_sketcher_init(void *memory, VecIdxMetric metric, int dimensions, int width,
+					 const float *rows, int count, void *scratch)
+{
+	VecIdxSketcher *sketcher = memory;
+	Sample		sample = {.count = Min(count, VECIDX_SKETCH_SAMPLE), .dimensions = dimensions, .width = width};
+	float		row[VECIDX_SKETCH_MAX];
+	double		variance;
+
+	memset(sketcher, 0, offsetof(VecIdxSketcher, data));
+	sketcher->metric = metric;
+	sketcher->dimensions = dimensions;
+	sketcher->width = width;
+	sketcher->weight = metric == VECIDX_IP ? 1 : 2;
+	map_sample(&sample, scratch);
+	find_centre(sketcher, rows, sample.count);
+	take_residuals(&sample, sketcher, rows);
+	find_axes(&sample, panels_of(sketcher));
+	variance = measure_axes(sketcher, &sample);
+	sketcher->scale = variance > 0 ? vecidx_clamp(127 / (SPAN * sqrt(variance))) : 1;
+	sketcher->reach = 1.25f * longest_row(rows, sample.count, dimensions);
+	mix_axes(&sample, sketcher->scale / sqrtf(width), row, panels_of(sketcher));
+	find_offsets(sketcher);
+	return sketcher;
+}
+
+/* What the sketch leaves to be known of a row. */
+static VecIdxSketchKey
+make_key(const VecIdxSketcher *sketcher, const float *row)
+{
+	const VecIdxKernels *kernels = vecidx_kernels();
+	double		square = (double) sketcher->scale * sketcher->scale;
+	VecIdxSketchKey key;
+
+	if (sketcher->metric == VECIDX_IP)
+	{
+		double		along = kernels->dot(row, sketcher->data, sketcher->dimensions);
+		double		norm = sqrt(kernels->dot(row, row, sketcher->dimensions));
+
+		key.own = vecidx_clamp(square * (norm * sketcher->reach - along + sketcher->centre_norm2));
+		key.other = vecidx_clamp(square * -along);
+	}
+	else
+	{
+		key.own = vecidx_clamp(square * kernels->l2sq(row, sketcher->data, sketcher->dimensions));
+		key.other = key.own;
+	}
+	return key;
+}
+
+void
+vecidx_sketch_rows(const VecIdxSketcher *sketcher, const float *rows, int count, float *products,
+				   int8 *sketches, VecIdxSketchKey *keys)
+{
+	const float *offsets = sketcher->data + sketcher->dimensions;
+	const float *panels = offsets + sketcher->width;
+	int			width = sketcher->width;
+
+	for (int p = 0; p < PANELS(width); p++)
+		vecidx_kernels()->panel_f32(rows, count, panels + (Size) p * sketcher->dimensions * VECIDX_PANEL,
+									sketcher->dimensions, products + p * VECIDX_PANEL, width);
+	for (int i = 0; i < count; i++)
+	{
+		const float *product = products + (Size) i * width;
+		int8	   *sketch = sketches + (Size) i * width;
+
+		for (int j = 0; j < width; j++)
+		{
+			float		x = product[j] - offsets[j];
+
+			/* the comparisons leave no NaN */
+			x = x > -127 ? x : -127;
+			x = x < 127 ? x : 127;
+			sketch[j] = (int8) (x < 0 ? x - 0.5f : x + 0.5f);
+		}
+		keys[i] = make_key(sketcher, rows + (Size) i * sketcher->dimensions);
+	}
+}
