@@ -312,7 +312,7 @@ SKIP:
 	my $complaint = strike_worker(\&terminate_process);
 
 	skip 'builds use no parallel workers', 1 unless defined $complaint;
-	like($complaint, qr/terminating connection due to administrator command/, 'a worker terminated: the build ends');
+	like($complaint, qr/terminating .* due to administrator command/, 'a worker terminated: the build ends');
 	check_nothing_left('a worker terminated', \@passing, @orphans);
 	check_build_works('a worker terminated', 2);
 	drop_index();
@@ -386,11 +386,12 @@ foreach my $workers (sort keys %name)
 
 # Beside inserts: the build waits for older transactions, so some rows are in
 # its first scan of the table, some only in its second, and some come after.
+# Inserts are held back: while they have no index to feed, they outrun it.
 foreach my $workers (sort keys %name)
 {
 	my $inserts = start_clients($node, ['t'],
 		[ [ 'insert', 1, 'INSERT INTO TABLE SELECT nextval(\'more\'), random_vector(DIMENSIONS) FROM generate_series(1, 3);' ] ],
-		clients => 4, seconds => 6, dimensions => $dimensions);
+		clients => 4, seconds => 6, dimensions => $dimensions, arguments => ['--rate=150']);
 	my ($rc, $out, $err, $done, $complaints);
 
 	sleep 0.5;
@@ -404,5 +405,5 @@ foreach my $workers (sort keys %name)
 }
 
 check_log($node, 'bad conditions',
-	qr/canceling statement due to|terminating connection|temporary file size exceeds|because of crash of another server process/);
+	qr/canceling statement due to|terminating (?:connection|background worker)|temporary file size exceeds|because of crash of another server process/);
 done_testing();
