@@ -231,11 +231,11 @@ def measure_table(results):
     but for further ones at the end."""
     reference = next((r["measures"] for r in results if r["label"].split("(")[0] == REFERENCE), [])
     longest = max((r["measures"] for r in results), key=len, default=[])
-    lines = ["%-46s" % "" + "".join("%20s %7s" % (r["label"][:20], "ratio") for r in results)]
+    lines = ["%-46s" % "" + "".join("%20s %7s" % (r["label"][:20], "ratio" * bool(reference)) for r in results)]
     for i, measure in enumerate(longest):
         cells = [measure_cells(r["measures"][i:i + 1], reference[i:i + 1]) for r in results]
         lines.append("%-46s" % measure.name + "".join(cells))
-    return lines + ["ratio: how many times better than %s." % REFERENCE]
+    return lines + ["ratio: how many times better than %s." % REFERENCE] * bool(reference)
 
 
 def measure_cells(own, reference):
