@@ -104,13 +104,18 @@ def add_server_arguments(parser):
     add("--dsn", help="measure a running server (in a schema %s, dropped at the end)" % SCHEMA)
     add("--cluster", metavar="DIR", help="keep the cluster and its indexes here for further runs")
     add("--rebuild", action="append", default=[], metavar="NAME", help="build again, though kept")
+    add("--python", default=sys.executable, help="the interpreter that can import hnswlib")
+    add_settings_arguments(parser)
+
+
+def add_settings_arguments(parser):
+    add = parser.add_argument
     add("--work-dir", default="/var/tmp", help="where a throw-away cluster goes")
     add("--shared-buffers", type=int, metavar="MB", help="default: enough for the largest index; 512 with --cold")
     add("--maintenance-work-mem", type=int, metavar="MB", help="default: enough for any build")
     add("--build-workers", type=int, default=0, help="parallel workers (hnswlib: further threads)")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="session setting")
     add("--server-set", action="append", default=[], metavar="NAME=VALUE", help="server setting")
-    add("--python", default=sys.executable, help="the interpreter that can import hnswlib")
 
 
 def number_list(kind):
@@ -266,16 +271,9 @@ class Bench:
                 "index_bytes": int(size)}
 
     def create_index(self, contender, index, items):
-        session = self.db.session({
-            **self.session_settings,
-            "maintenance_work_mem": "%dMB" % build_memory(self.options, self.data),
-            "max_parallel_maintenance_workers": self.options.build_workers})
-        watch = memory.PeakMemory(session.pid).start()
-        try:
-            seconds = timed(session, contender.create_sql(index, items, self.data.metric))
-        finally:
-            peak = watch.stop()
-            session.close()
+        seconds, peak = watched_build(
+            self.db, contender.create_sql(index, items, self.data.metric),
+            {**self.session_settings, **build_settings(self.options, self.data)})
         self.db.psql("DELETE FROM builds WHERE index_name = '%s';"
                      "INSERT INTO builds VALUES ('%s', %f, %s); ANALYZE %s; CHECKPOINT"
                      % (index, index, seconds, "NULL" if peak is None else peak, items))
@@ -393,6 +391,23 @@ class Bench:
                      "recall": recall, "auto": False, "planner": None, "short": 0}
             say_point(found)
             yield found
+
+
+def build_settings(options, data):
+    return {"maintenance_work_mem": "%dMB" % build_memory(options, data),
+            "max_parallel_maintenance_workers": options.build_workers}
+
+
+def watched_build(database, sql, settings):
+    """Seconds that the statement took, and the peak of its memory (None when unreadable)."""
+    session = database.session(settings)
+    watch = memory.PeakMemory(session.pid).start()
+    try:
+        seconds = timed(session, sql)
+    finally:
+        peak = watch.stop()
+        session.close()
+    return seconds, peak
 
 
 def say_point(point):

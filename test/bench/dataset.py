@@ -3,6 +3,7 @@
 Needs numpy only. A data set is a base, a set of queries and a metric; exact
 neighbours are computed here and never taken from elsewhere.
 """
+import copy
 import hashlib
 import os
 import struct
@@ -28,6 +29,13 @@ class DataSet:
         if self.queries.shape[1] != self.dim:
             raise ValueError("base has %d dimensions, queries have %d"
                              % (self.dim, self.queries.shape[1]))
+
+    def subset(self, rows):
+        """The same queries over only the rows with these numbers, which become 0, 1, ..."""
+        some = copy.copy(self)
+        some.base = self.base[rows]
+        some.rows = len(rows)
+        return some
 
     def name(self):
         """A short name for titles: the file's, or its folder's where the file's says nothing."""

@@ -123,6 +123,13 @@ def ratios(row, others):
     return out
 
 
+def advantage(value, reference, better):
+    """How many times better a value is than a reference, where "more" or "less" is better."""
+    if better is None or not value or not reference:
+        return None
+    return value / reference if better == "more" else reference / value
+
+
 def growth(runs, levels):
     """How the cost at each recall grows with the rows: runs is [(rows, results)], smallest first.
 

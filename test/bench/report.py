@@ -1,4 +1,5 @@
 """What a run prints and leaves in its folder: table.txt, results.json, recall-qps.svg."""
+import collections
 import json
 import os
 
@@ -7,6 +8,11 @@ import plot
 
 METRICS = {"l2": "L2", "cosine": "cosine", "ip": "inner product"}
 MB = 1 << 20
+FLOOR = "  without the index"
+REFERENCE = "pgvector"
+
+# One figure of a contender; better is "more", "less" or None where ratios say nothing.
+Measure = collections.namedtuple("Measure", "name unit better value")
 
 
 def write(options, data, results):
@@ -31,6 +37,14 @@ def write_scale(options, runs):
     entries = figures.growth(sorted(runs, key=lambda run: run[0]), options.at)
     save_table(options.out, "scale.txt", scale_table(entries))
     save_json(options.out, "scale.json", {"arguments": vars(options), "growth": entries})
+
+
+def write_measures(options, data, results):
+    """The same for writes: results is [{"label", "measures", ...}]."""
+    described = {"name": data.name(), "rows": options.rows, "dim": data.dim, "metric": data.metric}
+    save_table(options.out, "table.txt", [describe(described), ""] + measure_table(results))
+    saved = [{**r, "measures": [m._asdict() for m in r["measures"]]} for r in results]
+    save_json(options.out, "results.json", {"arguments": vars(options), "data": described, "results": saved})
 
 
 def save_table(folder, name, lines):
@@ -199,3 +213,33 @@ def scale_cell(entry, rows):
         return "%12s" % "not reached"
     return "%12s" % ("%.0f%s" % (entry["net_us"][i],
                                  "+" * figures.above_level(entry["between"][i], entry["level"])))
+
+
+MEASURE_FORMATS = {"s": "%.2f s", "/s": "%.0f /s", "B": "%.0f B", "share": "%.4f", "times": "%.2f x"}
+
+
+def measure_cell(measure):
+    if measure.value is None:
+        return "-"
+    if measure.unit == "bytes":
+        return megabytes(measure.value)
+    return MEASURE_FORMATS.get(measure.unit, "%.0f") % measure.value
+
+
+def measure_table(results):
+    """A line per measure, a column per contender; contenders have the same measures in the same order,
+    but for further ones at the end."""
+    reference = next((r["measures"] for r in results if r["label"].split("(")[0] == REFERENCE), [])
+    longest = max((r["measures"] for r in results), key=len, default=[])
+    lines = ["%-46s" % "" + "".join("%20s %7s" % (r["label"][:20], "ratio" * bool(reference)) for r in results)]
+    for i, measure in enumerate(longest):
+        cells = [measure_cells(r["measures"][i:i + 1], reference[i:i + 1]) for r in results]
+        lines.append("%-46s" % measure.name + "".join(cells))
+    return lines + ["ratio: how many times better than %s." % REFERENCE] * bool(reference)
+
+
+def measure_cells(own, reference):
+    if not own:
+        return "%28s" % ""
+    ratio = figures.advantage(own[0].value, reference[0].value, own[0].better) if reference else None
+    return "%20s %s" % (measure_cell(own[0]), "%7s" % "" if ratio is None else times(ratio, 7))

@@ -19,6 +19,7 @@ import picture
 import plot
 import report
 import server
+import writes
 
 
 def brute_force(data, k):
@@ -81,6 +82,13 @@ class Truth(WithFolder):
         queries = (self.random.standard_normal((20, 33)) + 3).astype(np.float32)
         for metric in dataset.METRICS:
             self.check(base, queries, metric)
+
+    def test_of_a_part_of_the_rows(self):
+        base = self.random.standard_normal((500, 9)).astype(np.float32)
+        part = dataset.DataSet(self.save(base, base[:5]), "l2").subset(np.arange(0, 500, 3))
+        ids, distances = dataset.compute_neighbours(part, 10)
+        np.testing.assert_allclose(distances, brute_force(part, 10), rtol=1e-9, atol=1e-12)
+        self.assertEqual((part.rows, ids[0, 0], ids[3, 0]), (167, 0, 1))
 
     def test_rows_that_float32_products_cannot_separate(self):
         base = (1000 + 1e-2 * self.random.standard_normal((2000, 16))).astype(np.float32)
@@ -234,6 +242,29 @@ class Ratios(unittest.TestCase):
         self.assertAlmostEqual(ours["growth"], 180 / 80)
         self.assertIsNone(grown[1]["growth"])
         self.assertIn("2.25", report.scale_table(grown)[1])
+
+
+class Writes(unittest.TestCase):
+    def test_advantage_is_above_one_where_better(self):
+        self.assertEqual(figures.advantage(300, 100, "more"), 3)
+        self.assertEqual(figures.advantage(20, 80, "less"), 4)
+        for value, reference, better in ((1, 2, None), (None, 2, "less"), (1, 0, "more")):
+            self.assertIsNone(figures.advantage(value, reference, better))
+
+    def test_positions_among_the_rows_present(self):
+        present = np.array([2, 3, 7])
+        self.assertEqual(writes.positions(present, np.array([7, 2])).tolist(), [2, 0])
+        for absent in (4, 8):
+            with self.assertRaises(server.ServerError):
+                writes.positions(present, np.array([2, absent]))
+
+    def test_table(self):
+        ours = [report.Measure("build", "s", "less", 2.0), report.Measure("recall", "share", None, 0.95),
+                report.Measure("nodes", "nodes", None, 7)]
+        theirs = [report.Measure("build", "s", "less", 5.0), report.Measure("recall", "share", None, 0.97)]
+        lines = report.measure_table([{"label": "vecidx", "measures": ours}, {"label": "pgvector(m=8)", "measures": theirs}])
+        self.assertEqual([line.split() for line in lines[1:4]], [
+            ["build", "2.00", "s", "2.50", "5.00", "s", "1.00"], ["recall", "0.9500", "0.9700"], ["nodes", "7"]])
 
 
 class ColdPages(WithFolder):

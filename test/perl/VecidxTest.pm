@@ -12,6 +12,7 @@ use Exporter 'import';
 use IPC::Run;
 use List::Util qw(max);
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -20,9 +21,13 @@ our @EXPORT = qw(
   new_node
   install_helpers
   create_mixed_table
+  start_clients
   start_load
   finish_load
   check_mixed_table
+  kill9_all
+  stop_immediate
+  wait_for
   check_log
   mixture
   copy_rows
@@ -86,25 +91,25 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION ids_by_index(t regclass, query real[]) RETURNS bigint[]
+CREATE FUNCTION ids_by_index(t regclass, query real[], operator text) RETURNS bigint[]
 	LANGUAGE plpgsql STABLE
 	SET enable_seqscan = off SET enable_sort = off SET enable_bitmapscan = off AS $$
 DECLARE
 	ids bigint[];
 BEGIN
-	EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM %s ORDER BY embedding <-> $1) AS found', t)
+	EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM %s ORDER BY embedding %s $1) AS found', t, operator)
 		INTO ids USING query;
 	RETURN ids;
 END
 $$;
 
-CREATE FUNCTION compare(t regclass, query real[]) RETURNS bigint
+CREATE FUNCTION compare(t regclass, query real[], operator text DEFAULT '<->') RETURNS bigint
 	LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	result record;
 BEGIN
 	WITH by_table AS (SELECT id FROM unnest(ids_by_table(t)) AS id),
-		 by_index AS (SELECT id, count(*) AS times FROM unnest(ids_by_index(t, query)) AS id GROUP BY id)
+		 by_index AS (SELECT id, count(*) AS times FROM unnest(ids_by_index(t, query, operator)) AS id GROUP BY id)
 	SELECT count(by_table.id) AS rows,
 		   count(*) FILTER (WHERE by_index.id IS NULL) AS missing,
 		   count(*) FILTER (WHERE by_table.id IS NULL) AS alien,
@@ -228,18 +233,29 @@ sub start_pgbench
 	return $run;
 }
 
-# Starts the mixed load on the tables, by "clients" for rows, one for vacuum
-# and one for checkpoints.
+# Starts clients that run the scripts (name, weight, SQL) on each of the tables.
+# In the SQL, TABLE and DIMENSIONS are replaced, ONE is a row drawn at random
+# and START the id from which on to look for some.
+sub start_clients
+{
+	my ($node, $tables, $scripts, %given) = @_;
+	my %options = (clients => 1, seconds => 600, seed => 1, dimensions => 32, arguments => [], %given);
+
+	return start_pgbench($node, @options{ 'clients', 'seconds', 'seed' },
+		@{ $options{arguments} }, write_scripts($scripts, $tables, $options{dimensions}));
+}
+
+# Starts the mixed load on the tables, by "clients" for rows (which do "more"
+# besides), one for vacuum and one for checkpoints.
 sub start_load
 {
-	my ($node, $tables, %load_options) = @_;
-	my %options = (clients => 2, seconds => 600, seed => 1, dimensions => 32, %load_options);
-	my @common = ($options{seconds}, $options{seed});
+	my ($node, $tables, %given) = @_;
+	my %options = (clients => 2, more => [], %given);
 
 	return [
-		start_pgbench($node, $options{clients}, @common, write_scripts(\@load, $tables, $options{dimensions})),
-		start_pgbench($node, 1, @common, write_scripts(\@vacuum, $tables, $options{dimensions})),
-		start_pgbench($node, 1, @common, write_scripts(\@checkpoint, [ $tables->[0] ], $options{dimensions}))
+		start_clients($node, $tables, [ @load, @{ $options{more} } ], %options),
+		start_clients($node, $tables, \@vacuum, %options, clients => 1),
+		start_clients($node, [ $tables->[0] ], \@checkpoint, %options, clients => 1)
 	];
 }
 
@@ -285,6 +301,47 @@ EOT
 	cmp_ok($nodes, '>=', $vectors, "$what: index of table $table has a node for each vector") if $rc == 0;
 	note "$what: $table: $nodes nodes, $rows rows" if $rc == 0;
 	return;
+}
+
+# No process of the server gets the chance to write anything more.
+sub kill9_all
+{
+	my ($node) = @_;
+	my @children = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+	my $tries = 0;
+
+	$node->kill9;
+	kill 9, @children;
+	sleep 0.01 while $tries++ < 2000 && kill 0, @children;
+	$node->start;
+	return;
+}
+
+sub stop_immediate
+{
+	my ($node) = @_;
+
+	$node->stop('immediate');
+	$node->start;
+	return;
+}
+
+# Waits until a query says "t".  Unlike poll_query_until it gives psql nothing to
+# read, which breaks the pipe when the server is not there to connect to.
+sub wait_for
+{
+	my ($node, $query) = @_;
+
+	for my $try (1 .. 1800)
+	{
+		my ($answer, $complaint) = ('', '');
+
+		IPC::Run::run([ 'psql', '-XAt', '-d', $node->connstr('postgres'), '-c', $query ],
+			'<', '/dev/null', '>', \$answer, '2>', \$complaint);
+		return if $answer eq "t\n";
+		sleep 0.1;
+	}
+	die 'server did not come back';
 }
 
 # Nothing in the server's log that a sound server does not say.  "expected" is

@@ -7,7 +7,6 @@ use strict;
 use warnings;
 
 use FindBin;
-use IPC::Run;
 use lib "$FindBin::RealBin/../perl";
 use Test::More;
 use Time::HiRes qw(sleep);
@@ -30,47 +29,6 @@ my @settings = (
 	"shared_buffers = 512kB\nfull_page_writes = off",
 	"shared_buffers = 2MB\nfull_page_writes = off\nwal_compression = on");
 my @ways = ('kill9_all', 'stop_immediate', 'kill9_backend');
-
-# No process of the server gets the chance to write anything more.
-sub kill9_all
-{
-	my ($node) = @_;
-	my @children = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
-	my $tries = 0;
-
-	$node->kill9;
-	kill 9, @children;
-	sleep 0.01 while $tries++ < 2000 && kill 0, @children;
-	$node->start;
-	return;
-}
-
-sub stop_immediate
-{
-	my ($node) = @_;
-
-	$node->stop('immediate');
-	$node->start;
-	return;
-}
-
-# Waits until a query says "t".  Unlike poll_query_until it gives psql nothing to
-# read, which breaks the pipe when the server is not there to connect to.
-sub wait_for
-{
-	my ($node, $query) = @_;
-
-	for my $try (1 .. 1800)
-	{
-		my ($answer, $complaint) = ('', '');
-
-		IPC::Run::run([ 'psql', '-XAt', '-d', $node->connstr('postgres'), '-c', $query ],
-			'<', '/dev/null', '>', \$answer, '2>', \$complaint);
-		return if $answer eq "t\n";
-		sleep 0.1;
-	}
-	die 'server did not come back';
-}
 
 # The postmaster sees a child die, ends all others and starts again by itself.
 sub kill9_backend

@@ -36,31 +36,10 @@ SELECT array_agg(id) FROM (SELECT id FROM $table ORDER BY embedding <-> array_fi
 EOT
 }
 
-# Clients of the standby: searches, and comparisons of index and table.
-sub start_readers
-{
-	my ($standby) = @_;
-
-	local $ENV{PGOPTIONS} = '-c enable_seqscan=off -c enable_sort=off';
-	my $run = { stdout => '', stderr => '' };
-	my $folder = PostgreSQL::Test::Utils::tempdir('readers');
-	my @scripts;
-
-	foreach my $table (@tables)
-	{
-		append_to_file("$folder/$table-search.sql",
-			"SELECT id FROM $table ORDER BY embedding <-> (SELECT random_vector($dimensions)) LIMIT 50;\n");
-		append_to_file("$folder/$table-compare.sql", "SELECT compare('$table', random_vector($dimensions));\n");
-		push @scripts, '-f', "$folder/$table-search.sql\@10", '-f', "$folder/$table-compare.sql\@1";
-	}
-	$run->{harness} = IPC::Run::start(
-		[
-			'pgbench', '-n', '-c', 2, '-T', $seconds, '--random-seed=5',
-			'-h', $standby->host, '-p', $standby->port, @scripts, 'postgres'
-		],
-		'<', \undef, '>', \$run->{stdout}, '2>', \$run->{stderr});
-	return $run;
-}
+# What clients of the standby do: searches, and comparisons of index and table.
+my @reads = (
+	[ 'search', 10, 'SELECT id FROM TABLE ORDER BY embedding <-> (SELECT random_vector(DIMENSIONS)) LIMIT 50;' ],
+	[ 'compare', 1, "SELECT compare('TABLE', random_vector(DIMENSIONS));" ]);
 
 my $primary = new_node('primary', <<EOT, allows_streaming => 1);
 wal_consistency_checking = 'generic'
@@ -94,14 +73,14 @@ EOT
 $primary->wait_for_catchup($standby);
 
 my $load = start_load($primary, \@tables, seconds => $seconds, dimensions => $dimensions);
-my $readers = start_readers($standby);
+my $readers = start_clients($standby, \@tables, \@reads,
+	clients => 2, seconds => $seconds, seed => 5, dimensions => $dimensions);
 my ($done, $complaints) = finish_load($load);
 
 is($complaints, '', 'no client of the primary met an error');
 cmp_ok($done, '>', 20 * $seconds, 'the load made changes');
-$readers->{harness}->finish;
-is($readers->{harness}->result(0), 0, 'no client of the standby met an error') or diag $readers->{stderr};
-my ($reads) = $readers->{stdout} =~ /number of transactions actually processed: (\d+)/;
+(my $reads, $complaints) = finish_load([$readers]);
+is($complaints, '', 'no client of the standby met an error');
 note "$done transactions on the primary, $reads on the standby";
 cmp_ok($reads, '>', 10 * $seconds, 'the standby answered queries meanwhile');
 
