@@ -79,7 +79,9 @@ typedef struct Trial
 	VecIdxSearch search;
 	VecIdxRank	rank;
 	int			query;			/* the one under way */
-	uint32		exact;			/* exact distances asked for */
+	struct Known *known;		/* nodes with distances, and the best of these */
+	uint32		known_room;
+	float	   *best;
 	Series		series;
 } Trial;
 
@@ -97,23 +99,37 @@ find_true(const Trial *trial, uint32 node, uint32 count)
 	return NULL;
 }
 
-/* Stands in for reading a row.  Nodes beyond the neighbours kept are not among the nearest. */
-static bool
-exact_distance(void *state, const VecIdxRanked *ranked, float *distance)
+/* A node whose distance is known, as one share of the bounds has it. */
+typedef struct Known
 {
-	Trial	   *trial = state;
-	const VecIdxTrueNeighbour *neighbour = find_true(trial, ranked->node, trial->truth->kept[trial->query]);
+	uint32		node;
+	float		lower;
+	VecIdxDistance distance;
+} Known;
 
-	trial->exact++;
-	if (neighbour == NULL)
-		return false;
-	*distance = neighbour->distance;
-	return true;
+static int
+compare_lower(const void *a, const void *b)
+{
+	float		x = ((const Known *) a)->lower;
+	float		y = ((const Known *) b)->lower;
+
+	return (x > y) - (x < y);
 }
 
-/* Share of the query's "count" true neighbours that are first among those ranked. */
+static int
+compare_order(const void *a, const void *b)
+{
+	const Known *x = a;
+	const Known *y = b;
+
+	if (x->distance.order != y->distance.order)
+		return x->distance.order < y->distance.order ? -1 : 1;
+	return (x->node > y->node) - (x->node < y->node);
+}
+
+/* Share of the query's "count" true neighbours that are first among those known, which are sorted. */
 static double
-measure_recall(const Trial *trial, uint32 count, uint32 found)
+measure_recall(const Trial *trial, uint32 count, uint32 known)
 {
 	uint32		wanted = Min(count, (uint32) trial->truth->kept[trial->query]);
 	bool		exact = trial->handle->fixed.rerank == VECIDX_RERANK_NONE;
@@ -123,11 +139,9 @@ measure_recall(const Trial *trial, uint32 count, uint32 found)
 	if (wanted == 0)
 		return 1.0;
 	worst = trial->truth->neighbours[trial->query * VECIDX_TRUTH_KEPT + wanted - 1].distance;
-	for (uint32 i = 0; i < Min(found, wanted); i++)
+	for (uint32 i = 0; i < Min(known, wanted); i++)
 	{
-		const VecIdxRanked *ranked = &trial->rank.ready[i];
-
-		if ((exact && ranked->distance.order <= worst) || find_true(trial, ranked->node, wanted) != NULL)
+		if ((exact && trial->known[i].distance.order <= worst) || find_true(trial, trial->known[i].node, wanted) != NULL)
 			right++;
 	}
 	return (double) right / wanted;
@@ -146,26 +160,89 @@ begin_query(Trial *trial, int query)
 	return vecidx_search_descend(&trial->search, 0);
 }
 
-/* Ranks what was met by one share of the bounds. */
+/* Reads the distances that the largest share of the bounds asks for: no smaller one asks for many others. */
+static void
+know_found(Trial *trial, uint32 count)
+{
+	vecidx_rank_reset(&trial->rank);
+	trial->rank.factor = factors[FACTORS - 1];
+	vecidx_rank_take(&trial->rank, &trial->search);
+	vecidx_rank_best(&trial->rank, count);
+	if (trial->rank.ready_count > trial->known_room)
+	{
+		trial->known_room = 2 * trial->rank.ready_count;
+		trial->known = repalloc_huge(trial->known, (Size) trial->known_room * sizeof(Known));
+	}
+}
+
+/* Ranks as vecidx_rank_best does that believes so much of the bounds; returns how many distances it reads. */
+static uint32
+rank_known(Trial *trial, uint32 count, float factor)
+{
+	const VecIdxRank *rank = &trial->rank;
+	VecIdxNearest best = {.heap = trial->best, .room = count};
+	uint32		read = 0;
+
+	for (uint32 i = 0; i < rank->ready_count; i++)
+	{
+		const VecIdxCandidate *found = &trial->search.found[rank->ready[i].offered];
+		Known	   *known = &trial->known[i];
+
+		known->node = found->node;
+		known->lower = found->estimate - factor * found->bound;
+		known->distance = rank->ready[i].distance;
+	}
+	qsort(trial->known, rank->ready_count, sizeof(Known), compare_lower);
+	while (read < rank->ready_count && !(vecidx_nearest_full(&best) && trial->known[read].lower > best.heap[0]))
+		vecidx_nearest_offer(&best, trial->known[read++].distance.order);
+	qsort(trial->known, read, sizeof(Known), compare_order);
+	return read;
+}
+
+/*
+ * Decides as vecidx_rank_settle does; the true neighbours stand in for rows,
+ * and nodes beyond those kept are not among the nearest.  Returns how many
+ * exact distances it asks for.
+ */
+static uint32
+settle_known(Trial *trial, uint32 count, uint32 read)
+{
+	uint32		asked = 0;
+	float		boundary;
+
+	if (count == 0 || read <= count)
+		return 0;
+	boundary = 0.5f * (trial->known[count - 1].distance.order + trial->known[count].distance.order);
+	for (uint32 i = 0; i < read; i++)
+	{
+		Known	   *known = &trial->known[i];
+		const VecIdxTrueNeighbour *neighbour;
+
+		if (fabsf(known->distance.order - boundary) >= known->distance.bound)
+			continue;
+		asked++;
+		neighbour = find_true(trial, known->node, trial->truth->kept[trial->query]);
+		if (neighbour != NULL)
+			known->distance.order = neighbour->distance;
+	}
+	if (asked > 0)
+		qsort(trial->known, read, sizeof(Known), compare_order);
+	return asked;
+}
+
+/* What one share of the bounds would bring. */
 static void
 rank_found(Trial *trial, uint32 count, float factor, double walked, Outcome *outcome)
 {
-	uint64		reranked = trial->store.reranked;
-	uint32		found;
-	double		cost;
+	uint32		read = rank_known(trial, count, factor);
+	double		cost = walked + read * COST_RERANKED;
+	int			used = trial->truth->used;
 
-	vecidx_rank_reset(&trial->rank);
-	trial->rank.factor = factor;
-	vecidx_rank_take(&trial->rank, &trial->search);
-	found = vecidx_rank_best(&trial->rank, count);
-	cost = walked + (trial->store.reranked - reranked) * COST_RERANKED;
-	outcome->recall[0] += measure_recall(trial, count, found) / trial->truth->used;
-	outcome->cost[0] += cost / trial->truth->used;
-
-	trial->exact = 0;
-	vecidx_rank_settle(&trial->rank, found, exact_distance, trial);
-	outcome->recall[1] += measure_recall(trial, count, found) / trial->truth->used;
-	outcome->cost[1] += (cost + trial->exact * COST_EXACT) / trial->truth->used;
+	outcome->recall[0] += measure_recall(trial, count, read) / used;
+	outcome->cost[0] += cost / used;
+	cost += settle_known(trial, count, read) * COST_EXACT;
+	outcome->recall[1] += measure_recall(trial, count, read) / used;
+	outcome->cost[1] += cost / used;
 }
 
 static void
@@ -186,6 +263,7 @@ run_query(Trial *trial, int query, uint32 count, int run)
 	vecidx_search_run(&trial->search, 0, &stop);
 	walked = trial->search.expanded * COST_EXPANDED + (trial->store.estimates - estimates) * COST_ESTIMATE;
 	series->expanded[run] += (double) trial->search.expanded / truth->used;
+	know_found(trial, count);
 	for (int i = 0; i < FACTORS; i++)
 		rank_found(trial, count, factors[i], walked, &series->outcome[run][i]);
 }
@@ -313,6 +391,9 @@ create_trial(VecIdxHandle *handle, const VecIdxTruth *truth, float norm)
 	vecidx_store_init(&trial->store, handle, CurrentMemoryContext);
 	vecidx_search_init(&trial->search, &trial->store.source, CurrentMemoryContext);
 	vecidx_rank_init(&trial->rank, &trial->store, CurrentMemoryContext);
+	trial->known_room = 1024;
+	trial->known = palloc(trial->known_room * sizeof(Known));
+	trial->best = palloc(vecidx_effort_counts[VECIDX_TARGET_KS - 1] * sizeof(float));
 	trial->query_memory = palloc(vecidx_query_size(&params));
 	trial->scratch = palloc(vecidx_quant_scratch_size(&params));
 	return trial;

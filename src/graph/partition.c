@@ -33,6 +33,16 @@
 
 #define PANELS(count)	(((count) + VECIDX_PANEL - 1) / VECIDX_PANEL)
 
+/* Columns whose products are looked at before the limits are drawn closer. */
+#define STRETCH			64
+
+/* The nearest of a row so far, in order; then the first come among equals. */
+typedef struct Nearest
+{
+	int			count;
+	VecIdxHit	hit[VECIDX_POOL_MAX];
+} Nearest;
+
 /* What a process works with. */
 typedef struct Bench
 {
@@ -41,9 +51,11 @@ typedef struct Bench
 	int			width;
 	int16	   *rows;			/* VECIDX_LEAF sketches */
 	int16	   *panels;			/* of leaders or of a leaf's members */
-	uint32		panel_room;		/* sketches that panels hold */
+	uint32		room;			/* sketches that panels hold */
 	int32	   *products;		/* ROWS times those */
-	float	   *distances;		/* a row of them */
+	float	   *others;			/* of distances, as many */
+	float	   *limits;
+	Nearest    *nearest;		/* of VECIDX_LEAF rows */
 	MemoryContext context;
 } Bench;
 
@@ -53,15 +65,17 @@ make_bench(VecIdxWeave *weave)
 	Bench	   *bench = palloc0(sizeof(Bench));
 	uint32		room = Max(VECIDX_LEADERS + VECIDX_PANEL, VECIDX_LEAF);
 
+	bench->context = AllocSetContextCreate(CurrentMemoryContext, "vecidx partition", ALLOCSET_DEFAULT_SIZES);
 	bench->weave = weave;
 	bench->kernels = vecidx_kernels();
 	bench->width = weave->points->shape.width;
-	bench->rows = palloc(VECIDX_LEAF * bench->width * sizeof(int16));
-	bench->panels = palloc(room * bench->width * sizeof(int16));
-	bench->products = palloc(ROWS * room * sizeof(int32));
-	bench->distances = palloc(room * sizeof(float));
-	bench->panel_room = room;
-	bench->context = AllocSetContextCreate(CurrentMemoryContext, "vecidx groups", ALLOCSET_DEFAULT_SIZES);
+	bench->room = room;
+	bench->rows = MemoryContextAlloc(bench->context, VECIDX_LEAF * bench->width * sizeof(int16));
+	bench->panels = MemoryContextAlloc(bench->context, room * bench->width * sizeof(int16));
+	bench->products = MemoryContextAlloc(bench->context, ROWS * room * sizeof(int32));
+	bench->others = MemoryContextAlloc(bench->context, room * sizeof(float));
+	bench->limits = MemoryContextAlloc(bench->context, room * sizeof(float));
+	bench->nearest = MemoryContextAlloc(bench->context, VECIDX_LEAF * sizeof(Nearest));
 	return bench;
 }
 
@@ -69,10 +83,6 @@ static void
 free_bench(Bench *bench)
 {
 	MemoryContextDelete(bench->context);
-	pfree(bench->rows);
-	pfree(bench->panels);
-	pfree(bench->products);
-	pfree(bench->distances);
 	pfree(bench);
 }
 
@@ -89,67 +99,94 @@ key_of(const Bench *bench, uint32 member)
 }
 
 static void
-widen(const int8 *sketch, int width, int16 *row)
+widen(const int8 *pg_restrict sketch, int width, int16 *pg_restrict row)
 {
-	for (int i = 0; i < width; i++)
-		row[i] = sketch[i];
-}
-
-/* Lays the sketches of members out in panels; the last one is filled up with zeros. */
-static void
-lay_panels(Bench *bench, const uint32 *members, uint32 count)
-{
-	int			width = bench->width;
-
-	for (uint32 i = 0; i < PANELS(count) * VECIDX_PANEL; i++)
+	/* a fixed number at a time, so that any compiler makes vectors of it */
+	for (int k = 0; k < width; k += 16)
 	{
-		int16	   *panel = bench->panels + (Size) (i / VECIDX_PANEL) * VECIDX_PANEL * width + 2 * (i % VECIDX_PANEL);
-		const int8 *sketch = i < count ? sketch_of(bench, members[i]) : NULL;
-
-		for (int k = 0; k < width; k += 2)
-		{
-			panel[k * VECIDX_PANEL] = sketch != NULL ? sketch[k] : 0;
-			panel[k * VECIDX_PANEL + 1] = sketch != NULL ? sketch[k + 1] : 0;
-		}
+		for (int j = 0; j < 16; j++)
+			row[k + j] = sketch[k + j];
 	}
 }
 
-/* Products of rows with all that lies in panels; row i's begin at i * panel_room. */
+/* Sketches that are on their way while others are laid out. */
+#define AHEAD			8
+
+/* Lays the sketches of members out as rows. */
 static void
-multiply(Bench *bench, const int16 *rows, int count, uint32 columns)
+lay_rows(Bench *bench, const uint32 *members, uint32 count)
 {
-	for (uint32 p = 0; p < PANELS(columns); p++)
-		bench->kernels->panel_i16(rows, count, bench->panels + (Size) p * VECIDX_PANEL * bench->width, bench->width,
-								  bench->products + p * VECIDX_PANEL, bench->panel_room);
-}
-
-/* A distance from a row, with whose it is. */
-typedef struct Near
-{
-	float		distance;
-	uint32		place;
-} Near;
-
-/* The nearest few of distances, in order; among equals the first.  Returns their number. */
-static int
-take_nearest(const float *distances, uint32 count, int wanted, Near *nearest)
-{
-	int			kept = 0;
-
 	for (uint32 i = 0; i < count; i++)
 	{
-		float		distance = distances[i];
-		int			at;
-
-		if (likely(kept == wanted && !(distance < nearest[kept - 1].distance)))
-			continue;
-		at = kept < wanted ? kept++ : kept - 1;
-		for (; at > 0 && nearest[at - 1].distance > distance; at--)
-			nearest[at] = nearest[at - 1];
-		nearest[at].distance = distance;
-		nearest[at].place = i;
+		for (int k = 0; k < bench->width && i + AHEAD < count; k += 64)
+			__builtin_prefetch(sketch_of(bench, members[i + AHEAD]) + k);
+		widen(sketch_of(bench, members[i]), bench->width, bench->rows + i * bench->width);
 	}
-	return kept;
+}
+
+/* Lays at most VECIDX_PANEL rows out as a panel, which is filled up with zeros. */
+static void
+lay_panel(const int16 *rows, int count, int width, int16 *panel)
+{
+	if (count < VECIDX_PANEL)
+		memset(panel, 0, VECIDX_PANEL * width * sizeof(int16));
+	for (int k = 0; k < width; k += 2)
+	{
+		for (int j = 0; j < count; j++)
+			memcpy(panel + k * VECIDX_PANEL + 2 * j, rows + j * width + k, 2 * sizeof(int16));
+	}
+}
+
+/* Products of rows with the panels from number "first" on, to column "end". */
+static void
+multiply(Bench *bench, const int16 *rows, int count, uint32 first, uint32 end)
+{
+	for (uint32 p = first; p < PANELS(end); p++)
+		bench->kernels->panel_i16(rows, count, bench->panels + (Size) p * VECIDX_PANEL * bench->width, bench->width,
+								  bench->products + p * VECIDX_PANEL, bench->room);
+}
+
+/* Distance beyond which a row's nearest leave nothing to come. */
+static inline float
+limit_of(const Nearest *nearest, int wanted)
+{
+	return nearest->count < wanted ? FLT_MAX : nearest->hit[wanted - 1].distance;
+}
+
+static inline void
+enter_hit(Nearest *nearest, int wanted, float distance, int32 place)
+{
+	int			at;
+
+	if (nearest->count == wanted && !(distance < nearest->hit[wanted - 1].distance))
+		return;
+	at = nearest->count < wanted ? nearest->count++ : wanted - 1;
+	for (; at > 0 && nearest->hit[at - 1].distance > distance; at--)
+		nearest->hit[at] = nearest->hit[at - 1];
+	nearest->hit[at].distance = distance;
+	nearest->hit[at].place = place;
+}
+
+/* Enters the nearest of a row's products with columns from..end - 1. */
+static void
+take_nearest(Bench *bench, const int32 *products, uint32 from, uint32 end, int wanted, Nearest *nearest)
+{
+	while (from < end)
+	{
+		uint32		count = Min(STRETCH, end - from);
+		float		limit = limit_of(nearest, wanted);
+		float		limits[STRETCH];
+		VecIdxHit	hits[STRETCH];
+		int			found;
+
+		for (uint32 i = 0; i < STRETCH; i++)
+			limits[i] = limit;
+		found = bench->kernels->below(products + from, bench->others + from, limits,
+									  bench->weave->points->weight, count, hits);
+		for (int i = 0; i < found; i++)
+			enter_hit(nearest, wanted, hits[i].distance, from + hits[i].place);
+		from += count;
+	}
 }
 
 /* Leaders. */
@@ -178,7 +215,13 @@ draw_leaders(Bench *bench, const uint32 *group, uint32 count, uint32 leaders, fl
 
 		drawn[i] = group != NULL ? group[place] : place;
 	}
-	lay_panels(bench, drawn, leaders);
+	for (uint32 i = 0; i < leaders; i += VECIDX_PANEL)
+	{
+		int			count = Min(VECIDX_PANEL, leaders - i);
+
+		lay_rows(bench, drawn + i, count);
+		lay_panel(bench->rows, count, bench->width, bench->panels + i * bench->width);
+	}
 	for (uint32 i = 0; i < leaders; i++)
 	{
 		const int8 *sketch = sketch_of(bench, drawn[i]);
@@ -186,7 +229,7 @@ draw_leaders(Bench *bench, const uint32 *group, uint32 count, uint32 leaders, fl
 
 		for (int k = 0; k < bench->width; k++)
 			norm += sketch[k] * sketch[k];
-		norms[i] = norm;
+		norms[i] = norm * (bench->weave->points->weight / 2);
 	}
 	pfree(drawn);
 }
@@ -196,20 +239,17 @@ static void
 find_leaders(Bench *bench, const uint32 *members, int count, const float *norms, uint32 leaders, int fan,
 			 uint16 *assigned)
 {
-	for (int i = 0; i < count; i++)
-		widen(sketch_of(bench, members[i]), bench->width, bench->rows + i * bench->width);
-	multiply(bench, bench->rows, count, leaders);
+	memcpy(bench->others, norms, leaders * sizeof(float));
+	lay_rows(bench, members, count);
+	multiply(bench, bench->rows, count, 0, leaders);
 	for (int i = 0; i < count; i++)
 	{
-		const int32 *products = bench->products + i * bench->panel_room;
-		Near		nearest[VECIDX_FAN];
-		int			found;
+		Nearest    *nearest = bench->nearest;
 
-		for (uint32 j = 0; j < leaders; j++)
-			bench->distances[j] = norms[j] - 2.0f * products[j];
-		found = take_nearest(bench->distances, leaders, fan, nearest);
+		nearest->count = 0;
+		take_nearest(bench, bench->products + i * bench->room, 0, leaders, fan, nearest);
 		for (int j = 0; j < fan; j++)
-			assigned[i * fan + j] = nearest[Min(j, found - 1)].place;
+			assigned[i * fan + j] = nearest->hit[Min(j, nearest->count - 1)].place;
 	}
 }
 
@@ -290,49 +330,78 @@ vecidx_weave_group(VecIdxWeave *weave)
 
 /* Offers a member and those nearest to it to each other. */
 static void
-offer_nearest(Bench *bench, const uint32 *leaf, uint32 at, const Near *nearest, int count)
+offer_nearest(Bench *bench, const uint32 *leaf, uint32 at)
 {
 	VecIdxWeave *weave = bench->weave;
+	const Nearest *nearest = &bench->nearest[at];
 	const VecIdxSketchKey *key = key_of(bench, leaf[at]);
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < nearest->count; i++)
 	{
-		uint32		other = leaf[nearest[i].place];
+		uint32		other = leaf[nearest->hit[i].place];
+		float		distance = nearest->hit[i].distance;
 		const VecIdxSketchKey *other_key = key_of(bench, other);
 
-		vecidx_weave_offer(weave, leaf[at], other, key->own + nearest[i].distance);
-		vecidx_weave_offer(weave, other, leaf[at],
-						   other_key->own + nearest[i].distance - other_key->other + key->other);
+		vecidx_weave_offer(weave, leaf[at], other, key->own + distance);
+		vecidx_weave_offer(weave, other, leaf[at], other_key->own + distance - other_key->other + key->other);
 	}
 }
 
+/* Enters row i into the nearest of the members behind "from" that find it near. */
+static void
+take_back(Bench *bench, uint32 i, float other, uint32 from, uint32 end, int wanted)
+{
+	const int32 *products = bench->products + i % ROWS * bench->room;
+	VecIdxHit	hits[VECIDX_LEAF];
+	float		others[VECIDX_LEAF];
+	int			found;
+
+	for (uint32 j = from; j < end; j++)
+		others[j] = other;
+	found = bench->kernels->below(products + from, others + from, bench->limits + from,
+								  bench->weave->points->weight, end - from, hits);
+	for (int j = 0; j < found; j++)
+	{
+		uint32		place = from + hits[j].place;
+
+		enter_hit(&bench->nearest[place], wanted, hits[j].distance, i);
+		bench->limits[place] = limit_of(&bench->nearest[place], wanted);
+	}
+}
+
+/*
+ * Each pair of members is looked at once, from the one that comes first: only
+ * products with those behind it are made, by panels.
+ */
 static void
 fill_from_leaf(Bench *bench, const uint32 *leaf, uint32 count, int wanted)
 {
-	float		weight = bench->weave->points->weight;
-	float		others[VECIDX_LEAF];
+	int			width = bench->width;
 
 	if (count < 2)
 		return;
 	CHECK_FOR_INTERRUPTS();
-	lay_panels(bench, leaf, count);
+	wanted = Min(wanted, (int) count - 1);
+	lay_rows(bench, leaf, count);
 	for (uint32 i = 0; i < count; i++)
 	{
-		widen(sketch_of(bench, leaf[i]), bench->width, bench->rows + i * bench->width);
-		others[i] = key_of(bench, leaf[i])->other;
+		if (i % VECIDX_PANEL == 0)
+			lay_panel(bench->rows + i * width, Min(VECIDX_PANEL, count - i), width, bench->panels + i * width);
+		bench->others[i] = key_of(bench, leaf[i])->other;
+		bench->limits[i] = FLT_MAX;
+		bench->nearest[i].count = 0;
 	}
 	for (uint32 i = 0; i < count; i++)
 	{
-		const int32 *products = bench->products + i % ROWS * bench->panel_room;
-		Near		nearest[VECIDX_POOL_MAX];
+		const int32 *products = bench->products + i % ROWS * bench->room;
 
 		if (i % ROWS == 0)
-			multiply(bench, bench->rows + i * bench->width, Min(ROWS, count - i), count);
-		for (uint32 j = 0; j < count; j++)
-			bench->distances[j] = others[j] - weight * products[j];
-		bench->distances[i] = FLT_MAX;
-		offer_nearest(bench, leaf, i, nearest, take_nearest(bench->distances, count, Min(wanted, (int) count - 1), nearest));
+			multiply(bench, bench->rows + i * width, Min(ROWS, count - i), i / VECIDX_PANEL, count);
+		take_nearest(bench, products, i + 1, count, wanted, &bench->nearest[i]);
+		take_back(bench, i, bench->others[i], i + 1, count, wanted);
 	}
+	for (uint32 i = 0; i < count; i++)
+		offer_nearest(bench, leaf, i);
 }
 
 /* What cannot be told apart by leaders any more. */

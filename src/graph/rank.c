@@ -158,8 +158,9 @@ empty_pipeline(VecIdxRank *rank, Pipeline *pipeline)
 
 /* Reads the distance of a node; false if it is gone. */
 static bool
-append_ready(VecIdxRank *rank, const VecIdxOffered *offered)
+append_ready(VecIdxRank *rank, uint32 index)
 {
+	const VecIdxOffered *offered = &rank->offered[index];
 	VecIdxRanked *ranked;
 
 	if (rank->ready_count == rank->ready_room)
@@ -169,6 +170,7 @@ append_ready(VecIdxRank *rank, const VecIdxOffered *offered)
 	}
 	ranked = &rank->ready[rank->ready_count];
 	ranked->node = offered->node;
+	ranked->offered = index;
 	if (rank->store->handle->layout.run[VECIDX_RUN_RERANK].span == 0)
 	{
 		ranked->distance.order = offered->estimate;
@@ -246,7 +248,7 @@ vecidx_rank_best(VecIdxRank *rank, uint32 count)
 		CHECK_FOR_INTERRUPTS();
 		pipeline.head = (pipeline.head + 1) % AHEAD_COLD;
 		pipeline.count--;
-		if (append_ready(rank, &rank->offered[next.index]))
+		if (append_ready(rank, next.index))
 			vecidx_nearest_offer(&best, rank->ready[rank->ready_count - 1].distance.order);
 	}
 	empty_pipeline(rank, &pipeline);

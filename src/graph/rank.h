@@ -22,6 +22,7 @@ typedef struct VecIdxOffered
 typedef struct VecIdxRanked
 {
 	uint32		node;
+	uint32		offered;		/* its place in offered[] */
 	VecIdxDistance distance;
 } VecIdxRanked;
 

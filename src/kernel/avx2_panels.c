@@ -97,4 +97,33 @@ vecidx_avx2_panel_i16(const int16 *rows, int count, const int16 *panel, int n, i
 		width_i16(rows + (Size) i * n, 1, panel, n, products + (Size) i * stride, stride);
 }
 
+AVX2 int
+vecidx_avx2_below(const int32 *products, const float *others, const float *limits, float weight, int count,
+				  VecIdxHit *hits)
+{
+	const __m256 weights = _mm256_set1_ps(weight);
+	int			found = 0;
+	int			i = 0;
+
+	for (; i + 8 <= count; i += 8)
+	{
+		__m256		product = _mm256_cvtepi32_ps(load_bytes_avx2(products + i));
+		__m256		distance = _mm256_sub_ps(_mm256_loadu_ps(others + i), _mm256_mul_ps(weights, product));
+		int			mask = _mm256_movemask_ps(_mm256_cmp_ps(distance, _mm256_loadu_ps(limits + i), _CMP_LT_OQ));
+		float		lane[8];
+
+		if (likely(mask == 0))
+			continue;
+		_mm256_storeu_ps(lane, distance);
+		for (; mask != 0; mask &= mask - 1)
+		{
+			int			j = __builtin_ctz(mask);
+
+			hits[found].distance = lane[j];
+			hits[found++].place = i + j;
+		}
+	}
+	return vecidx_below_rest(products, others, limits, weight, i, count, hits, found);
+}
+
 #endif							/* VECIDX_KERNELS_X86 */

@@ -80,4 +80,33 @@ vecidx_avx512_panel_i16(const int16 *rows, int count, const int16 *panel, int n,
 		width_i16(rows + (Size) i * n, 1, panel, n, products + (Size) i * stride, stride);
 }
 
+AVX512 int
+vecidx_avx512_below(const int32 *products, const float *others, const float *limits, float weight, int count,
+					VecIdxHit *hits)
+{
+	const __m512 weights = _mm512_set1_ps(weight);
+	int			found = 0;
+	int			i = 0;
+
+	for (; i + 16 <= count; i += 16)
+	{
+		__m512		product = _mm512_cvtepi32_ps(load_bytes_avx512(products + i));
+		__m512		distance = _mm512_sub_ps(_mm512_loadu_ps(others + i), _mm512_mul_ps(weights, product));
+		unsigned int mask = _mm512_cmp_ps_mask(distance, _mm512_loadu_ps(limits + i), _CMP_LT_OQ);
+		float		lane[16];
+
+		if (likely(mask == 0))
+			continue;
+		_mm512_storeu_ps(lane, distance);
+		for (; mask != 0; mask &= mask - 1)
+		{
+			int			j = __builtin_ctz(mask);
+
+			hits[found].distance = lane[j];
+			hits[found++].place = i + j;
+		}
+	}
+	return vecidx_below_rest(products, others, limits, weight, i, count, hits, found);
+}
+
 #endif							/* VECIDX_KERNELS_X86 */

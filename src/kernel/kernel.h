@@ -89,6 +89,13 @@ vecidx_line_estimate(const VecIdxLine *line, int32 dot, float f0, float f1)
 	return vecidx_clamp(line->base + f0 + f1 * (line->step * (dot - line->offset)));
 }
 
+/* A distance that matters, and whose it is. */
+typedef struct VecIdxHit
+{
+	float		distance;
+	int32		place;
+} VecIdxHit;
+
 typedef struct VecIdxKernels
 {
 	const char *name;
@@ -135,6 +142,14 @@ typedef struct VecIdxKernels
 	 */
 	void		(*panel_f32) (const float *rows, int count, const float *panel, int n, float *products, int stride);
 	void		(*panel_i16) (const int16 *rows, int count, const int16 *panel, int n, int32 *products, int stride);
+
+	/*
+	 * For each of count products: its distance is others[i] - weight *
+	 * products[i], rounded twice; those below limits[i] become hits, in order.
+	 * Returns their number.
+	 */
+	int			(*below) (const int32 *products, const float *others, const float *limits, float weight, int count,
+						  VecIdxHit *hits);
 
 	/* n IEEE half-precision numbers, native byte order, no alignment, exactly as floats */
 	void		(*half_to_float) (const uint8 *half, float *out, int n);

@@ -54,6 +54,8 @@ extern bool vecidx_kernels_dotprod_usable(void);
 										 float *products, int stride); \
 	extern void vecidx_##set##_panel_i16(const int16 *rows, int count, const int16 *panel, int n, \
 										 int32 *products, int stride); \
+	extern int vecidx_##set##_below(const int32 *products, const float *others, const float *limits, float weight, \
+									int count, VecIdxHit *hits); \
 	extern void vecidx_##set##_scale(float *x, double factor, int n); \
 	extern float vecidx_##set##_subtract(const float *a, const float *b, float *out, int n); \
 	extern void vecidx_##set##_measure(const float *x, int n, VecIdxMoments *moments); \
@@ -72,6 +74,7 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	.half_to_float = vecidx_##set##_half_to_float, \
 	.panel_f32 = vecidx_##set##_panel_f32, \
 	.panel_i16 = vecidx_##set##_panel_i16, \
+	.below = vecidx_##set##_below, \
 	.scale = vecidx_##set##_scale, \
 	.subtract = vecidx_##set##_subtract, \
 	.measure = vecidx_##set##_measure, \
@@ -81,6 +84,19 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	.multiply = vecidx_##set##_multiply, \
 	.butterfly = vecidx_##set##_butterfly, \
 	.hadamard = vecidx_##set##_hadamard
+
+/* Lets the scalar set do what is left of "below" from product number "from" on; returns all that was found. */
+static inline int
+vecidx_below_rest(const int32 *products, const float *others, const float *limits, float weight, int from, int count,
+				  VecIdxHit *hits, int found)
+{
+	int			more = vecidx_kernels_scalar.below(products + from, others + from, limits + from, weight, count - from,
+												   hits + found);
+
+	for (int i = found; i < found + more; i++)
+		hits[i].place += from;
+	return found + more;
+}
 
 /*
  * Defines NAME and NAME_batch, the entries for one code and for many, from

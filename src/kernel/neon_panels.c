@@ -98,4 +98,34 @@ vecidx_neon_panel_i16(const int16 *rows, int count, const int16 *panel, int n, i
 		width_i16(rows + (Size) i * n, 1, panel, n, products + (Size) i * stride, stride);
 }
 
+int
+vecidx_neon_below(const int32 *products, const float *others, const float *limits, float weight, int count,
+				  VecIdxHit *hits)
+{
+	int			found = 0;
+	int			i = 0;
+
+	for (; i + 4 <= count; i += 4)
+	{
+		float32x4_t scaled = vmulq_n_f32(vcvtq_f32_s32(vld1q_s32(products + i)), weight);
+		float32x4_t distance = vsubq_f32(vld1q_f32(others + i), scaled);
+		uint32x4_t	less = vcltq_f32(distance, vld1q_f32(limits + i));
+		float		lane[4];
+		uint32		hit[4];
+
+		if (likely(vmaxvq_u32(less) == 0))
+			continue;
+		vst1q_f32(lane, distance);
+		vst1q_u32(hit, less);
+		for (int j = 0; j < 4; j++)
+		{
+			if (hit[j] == 0)
+				continue;
+			hits[found].distance = lane[j];
+			hits[found++].place = i + j;
+		}
+	}
+	return vecidx_below_rest(products, others, limits, weight, i, count, hits, found);
+}
+
 #endif							/* VECIDX_KERNELS_ARM */

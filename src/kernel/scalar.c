@@ -461,6 +461,24 @@ panel_i16(const int16 *rows, int count, const int16 *panel, int n, int32 *produc
 	}
 }
 
+static int
+below(const int32 *products, const float *others, const float *limits, float weight, int count, VecIdxHit *hits)
+{
+	int			found = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		float		distance = others[i] - weight * (float) products[i];
+
+		if (distance < limits[i])
+		{
+			hits[found].distance = distance;
+			hits[found++].place = i;
+		}
+	}
+	return found;
+}
+
 const VecIdxKernels vecidx_kernels_scalar = {
 	.name = "scalar",
 	.dot = dot,
@@ -482,6 +500,7 @@ const VecIdxKernels vecidx_kernels_scalar = {
 	.half_to_float = half_to_float,
 	.panel_f32 = panel_f32,
 	.panel_i16 = panel_i16,
+	.below = below,
 	.dot_wide = dot_wide,
 	.scale = scale,
 	.subtract = subtract,
