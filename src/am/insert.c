@@ -309,32 +309,115 @@ create_node(VecIdxInserter *inserter, ItemPointer tid)
 	}
 }
 
+/* Upper slots for a node: consecutive ones, from the list of free ones or from the end. */
+typedef struct UpperRun
+{
+	int			count;
+	uint32		first;
+	bool		freed;			/* they are on the list of free ones */
+	uint32		before;			/* there, the slot that names the first, or none: the metapage does */
+	uint32		after;			/* there, what the last of them names */
+} UpperRun;
+
+/* As many as there are, at most VECIDX_MAX_LEVEL, from the list's slot "first" on. */
+static UpperRun
+read_free_run(VecIdxInserter *inserter, uint32 first, uint32 before)
+{
+	UpperRun	run = {.first = first, .freed = true, .before = before};
+	VecIdxUpperSlot *slot = inserter->upper;
+
+	do
+	{
+		vecidx_peek_slot(inserter->handle, VECIDX_RUN_UPPER, first + run.count, slot);
+		if (slot->state != VECIDX_FREE)
+			vecidx_damaged(inserter->handle->index,
+						   psprintf("Upper slot %u is on the free list but in use", first + run.count));
+		run.after = slot->node;
+		run.count++;
+	} while (run.count < VECIDX_MAX_LEVEL && run.after == first + run.count);
+	return run;
+}
+
+/* Can the run and what names it be written together with the metapage and a node's adjacency slot? */
+static bool
+fits_record(VecIdxHandle *handle, const UpperRun *run)
+{
+	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_UPPER, run->first);
+	uint32		last = vecidx_handle_first(handle, VECIDX_RUN_UPPER, run->first + run->count - 1);
+	uint32		before = first;
+
+	if (run->before != VECIDX_NONE)
+		before = vecidx_handle_first(handle, VECIDX_RUN_UPPER, run->before);
+	return first == last || before == first || before == last;
+}
+
+/* Free upper slots that are looked at for a run of the right length. */
+#define UPPER_WALK	64
+
 /*
- * Takes consecutive upper slots, as many as *level, or fewer levels if there
- * is no room: one slot may come from the free list, more only from the end.
- * Returns the first, or VECIDX_NONE and level 0.
+ * The shortest run of free slots that is as long as wanted, or else the
+ * longest; of a longer run the first slots.  Longer ones are for nodes of more
+ * levels, which would find none if all were taken apart.
  */
-static uint32
-take_uppers(VecIdxInserter *inserter, VecIdxMeta *meta, int *level)
+static UpperRun
+find_free_run(VecIdxInserter *inserter, const VecIdxMeta *meta, int wanted)
+{
+	UpperRun	best = {.count = 0, .first = VECIDX_NONE};
+	int			length = 0;		/* of the run that best is the beginning of */
+	int			walked = 0;
+	uint32		at = meta->state.free_upper;
+	uint32		before = VECIDX_NONE;
+
+	while (at != VECIDX_NONE && walked < UPPER_WALK && length != wanted)
+	{
+		UpperRun	run = read_free_run(inserter, at, before);
+		int			count = run.count;
+
+		walked += count;
+		before = at + count - 1;
+		at = run.after;
+		if (count > wanted)
+		{
+			run.count = wanted;
+			run.after = run.first + wanted;
+		}
+		if (fits_record(inserter->handle, &run) && (length < wanted ? count > length : count >= wanted && count < length))
+		{
+			best = run;
+			length = count;
+		}
+	}
+	return best;
+}
+
+/* Finds as many as wanted, or what there is. */
+static UpperRun
+find_uppers(VecIdxInserter *inserter, const VecIdxMeta *meta, int wanted)
 {
 	uint32		room = vecidx_meta_upper_room(inserter->handle) - meta->state.uppers;
-	uint32		upper = meta->state.uppers;
+	UpperRun	end = {.count = Min((uint32) wanted, room), .first = meta->state.uppers};
+	UpperRun	freed = find_free_run(inserter, meta, wanted);
 
-	if ((uint32) *level > room)
-		*level = room;
-	if (*level <= 1 && meta->state.free_upper != VECIDX_NONE)
+	return freed.count > 0 && freed.count >= end.count ? freed : end;
+}
+
+/* Takes the run off the list of free slots or off the end; named_by is the image of the slot that leads to it, or NULL. */
+static void
+take_uppers(VecIdxInserter *inserter, VecIdxMeta *meta, const UpperRun *run, VecIdxUpperSlot *named_by)
+{
+	if (!run->freed)
 	{
-		*level = 1;
-		upper = meta->state.free_upper;
-		vecidx_slot_read(inserter->handle, VECIDX_RUN_UPPER, upper, inserter->upper);
-		if (inserter->upper->state != VECIDX_FREE)
-			vecidx_damaged(inserter->handle->index, psprintf("Upper slot %u is on the free list but in use", upper));
-		meta->state.free_upper = inserter->upper->node;
-		meta->state.free_uppers--;
-		return upper;
+		meta->state.uppers += run->count;
+		return;
 	}
-	meta->state.uppers += *level;
-	return *level > 0 ? upper : VECIDX_NONE;
+	meta->state.free_uppers -= run->count;
+	if (named_by == NULL)
+	{
+		meta->state.free_upper = run->after;
+		return;
+	}
+	named_by->node = run->after;
+	vecidx_slot_seal(&inserter->handle->layout, VECIDX_RUN_UPPER, named_by);
 }
 
 static void
@@ -398,54 +481,54 @@ drop_stale_links(VecIdxInserter *inserter)
 }
 
 /*
- * Lifts a node that is on level 0 to its level, or as high as there is room.
- * The slot of level 1 may come from the free list, so it is written in the
- * record that takes it off; those above were never used before.  Returns the
- * upper slot of level 1, or none; arrival.level tells the level reached.
+ * Lifts a node that is on level 0 to its level, or as high as there is room,
+ * in one record.  Returns the upper slot of level 1, or none; arrival.level
+ * tells the level reached.
  */
 static uint32
 raise_node(VecIdxInserter *inserter, uint32 node)
 {
 	VecIdxHandle *handle = inserter->handle;
-	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_UPPER, VECIDX_NONE, NULL}};
+	VecIdxSlotRef refs[VECIDX_MAX_LEVEL + 2] = {{VECIDX_RUN_ADJACENCY, node, NULL}};
+	bool		named;
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
-	int			level = inserter->arrival.level;
-	uint32		upper;
+	UpperRun	run;
 	VecIdxAdjacencySlot *slot;
 
 	drop_stale_links(inserter);
 	meta = edit_settled(inserter, &edit);
-	upper = take_uppers(inserter, meta, &level);
-	inserter->arrival.level = level;
-	if (level == 0)
+	run = find_uppers(inserter, meta, inserter->arrival.level);
+	inserter->arrival.level = run.count;
+	if (run.count == 0)
 	{
 		vecidx_edit_abandon(&edit);
 		return VECIDX_NONE;
 	}
-	for (int i = 2; i <= level; i++)
+	named = run.freed && run.before != VECIDX_NONE;
+	for (int i = 1; i <= run.count; i++)
+		refs[i] = (VecIdxSlotRef) {VECIDX_RUN_UPPER, run.first + i - 1, NULL};
+	refs[run.count + 1] = (VecIdxSlotRef) {VECIDX_RUN_UPPER, run.before, NULL};
+	vecidx_edit_slots(&edit, handle, refs, run.count + 1 + named);
+	take_uppers(inserter, meta, &run, named ? refs[run.count + 1].image : NULL);
+	for (int i = 1; i <= run.count; i++)
 	{
-		fill_upper(inserter, inserter->upper, node, i);
-		vecidx_slot_write(handle, VECIDX_RUN_UPPER, upper + i - 1, inserter->upper, inserter->logged);
-	}
-	refs[1].slot = upper;
-	vecidx_edit_slots(&edit, handle, refs, 2);
-	fill_upper(inserter, refs[1].image, node, 1);
-	slot = refs[0].image;
-	slot->level = level;
-	slot->upper = upper;
-	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
-	for (int i = 1; i <= level; i++)
+		fill_upper(inserter, refs[i].image, node, i);
 		meta->state.level_nodes[i]++;
-	if (level > (int) meta->state.entry_level)
+	}
+	slot = refs[0].image;
+	slot->level = run.count;
+	slot->upper = run.first;
+	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
+	if (run.count > (int) meta->state.entry_level)
 	{
 		meta->state.entry = node;
-		meta->state.entry_upper = upper + level - 1;
-		meta->state.entry_level = level;
+		meta->state.entry_upper = run.first + run.count - 1;
+		meta->state.entry_level = run.count;
 	}
 	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
-	return upper;
+	return run.first;
 }
 
 /* Links back. */
