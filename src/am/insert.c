@@ -603,6 +603,16 @@ plan_link(VecIdxInserter *inserter, VecIdxEdge *edge, int level, VecIdxNeighbour
 	return true;
 }
 
+/*
+ * How many of its neighbours, the nearest ones, name the new node in turn.
+ * Each costs a page in WAL after a checkpoint.
+ */
+static inline int
+links_back(int m)
+{
+	return Max(m * 3 / 4, 2);
+}
+
 /* Number of times that links back are tried when others change the same lists. */
 #define LINK_TRIES	16
 
@@ -612,7 +622,7 @@ link_back(VecIdxInserter *inserter, int level, uint32 node, uint32 upper)
 	const VecIdxArrival *arrival = &inserter->arrival;
 	VecIdxRunKind run = level == 0 ? VECIDX_RUN_ADJACENCY : VECIDX_RUN_UPPER;
 	Size		size = MAXALIGN(inserter->handle->layout.run[run].size);
-	int			count = arrival->count[level];
+	int			count = Min(arrival->count[level], links_back(inserter->handle->fixed.m));
 	VecIdxNeighbour link = own_link(inserter, level, node, upper);
 	VecIdxEdge *edges = palloc(count * sizeof(VecIdxEdge));
 	char	   *copies = palloc(2 * count * size);
