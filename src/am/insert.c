@@ -839,22 +839,30 @@ place_row(VecIdxInserter *inserter, ItemPointer tid)
 
 /*
  * A row whose vector is in the index already, in all likelihood: a narrow
- * search, and a look at what it has met.
+ * search, which is widened while it meets no such node.  Equal vectors have
+ * equal codes, and so the same estimate to the bit.
  */
 static uint32
 attach_row(VecIdxInserter *inserter, ItemPointer tid)
 {
+	static const uint32 widths[] = {1, 4, 16};
 	VecIdxSearch *search = &inserter->search;
-	VecIdxArrival *arrival = &inserter->arrival;
+	const VecIdxCodeSlot *code = inserter->code;
+	float		own = vecidx_query_estimate(inserter->arrival.query, (const uint8 *) (code + 1), code->f0, code->f1);
+	uint32		looked = 0;
 
-	if (!vecidx_link_approach(search, arrival))
+	if (!vecidx_search_descend(search, 0))
 		return VECIDX_NONE;
-	for (uint32 i = 0; i < search->found_count; i++)
+	for (int i = 0; i < (int) lengthof(widths); i++)
 	{
-		const VecIdxCandidate *found = &search->found[i];
+		vecidx_search_beam(search, 0, widths[i]);
+		for (; looked < search->found_count; looked++)
+		{
+			const VecIdxCandidate *found = &search->found[looked];
 
-		if (found->estimate <= search->beam.heap[0] && attach_tid(inserter, found->node, tid))
-			return found->node;
+			if (found->estimate == own && attach_tid(inserter, found->node, tid))
+				return found->node;
+		}
 	}
 	return VECIDX_NONE;
 }

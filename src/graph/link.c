@@ -75,15 +75,3 @@ vecidx_link_find(VecIdxSearch *search, VecIdxArrival *arrival, int graph_level)
 			vecidx_search_lower(search, level, arrival->ef);
 	}
 }
-
-/* Width of the beam that looks for an equal vector. */
-#define APPROACH_WIDTH	8
-
-bool
-vecidx_link_approach(VecIdxSearch *search, const VecIdxArrival *arrival)
-{
-	if (!vecidx_search_descend(search, 0))
-		return false;
-	vecidx_search_beam(search, 0, Min(arrival->ef, APPROACH_WIDTH));
-	return true;
-}

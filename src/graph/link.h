@@ -40,10 +40,4 @@ vecidx_link_room(int m, int level)
  */
 extern void vecidx_link_find(VecIdxSearch *search, VecIdxArrival *arrival, int graph_level);
 
-/*
- * Searches level 0 with a narrow beam: enough to meet a node with an equal
- * vector, if there is one, nearly always.  False for an empty graph.
- */
-extern bool vecidx_link_approach(VecIdxSearch *search, const VecIdxArrival *arrival);
-
 #endif							/* VECIDX_LINK_H */
