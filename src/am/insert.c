@@ -17,6 +17,7 @@
 #include "utils/memutils.h"
 
 #include "am/am.h"
+#include "am/pause.h"
 #include "page/meta.h"
 #include "page/peek.h"
 
@@ -646,6 +647,7 @@ link_back(VecIdxInserter *inserter, int level, uint32 node, uint32 upper)
 			if (plan_link(inserter, &edge, level, link))
 				edges[planned++] = edge;
 		}
+		vecidx_pause("insert-planned");
 		count = vecidx_edges_write(inserter->handle, edges, planned, inserter->logged);
 	}
 }
@@ -787,6 +789,7 @@ attach_tid(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 {
 	if (!check_twin(inserter, node))
 		return false;
+	vecidx_pause("insert-attach");
 	for (;;)
 	{
 		AttachResult result;
@@ -815,6 +818,7 @@ place_row(VecIdxInserter *inserter, ItemPointer tid)
 		uint32		node;
 
 		find_place(inserter);
+		vecidx_pause("insert-found");
 		if (arrival->twin != VECIDX_NONE)
 		{
 			if (attach_tid(inserter, arrival->twin, tid))
@@ -825,6 +829,7 @@ place_row(VecIdxInserter *inserter, ItemPointer tid)
 			node = create_node(inserter, tid);
 			if (node != VECIDX_NONE)
 			{
+				vecidx_pause("insert-created");
 				link_neighbours(inserter, node, arrival->level > 0 ? raise_node(inserter, node) : VECIDX_NONE);
 				return node;
 			}

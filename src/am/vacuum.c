@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 
 #include "am/am.h"
+#include "am/pause.h"
 #include "am/reconnect.h"
 #include "compat.h"
 #include "page/meta.h"
@@ -636,6 +637,7 @@ splice_lists(Vacuum *vacuum, Lists *lists)
 			if (splice_list(vacuum, &edge, lists->levels[edge.slot - lists->first], splice))
 				lists->edges[planned++] = edge;
 		}
+		vecidx_pause("vacuum-planned");
 		lists->count = vecidx_edges_write(vacuum->handle, lists->edges, planned, true);
 		vecidx_store_query(&vacuum->store, NULL);
 	}
@@ -862,7 +864,9 @@ repair_graph(Vacuum *vacuum)
 	note_tombstones(vacuum);
 	if (vacuum->dead_count == 0)
 		return;
+	vecidx_pause("vacuum-noted");
 	raise_epoch(vacuum);
+	vecidx_pause("vacuum-epoch");
 	do
 	{
 		vecidx_handle_refresh(vacuum->handle);
@@ -876,6 +880,7 @@ repair_graph(Vacuum *vacuum)
 	/* while there are tombstones: if it is interrupted, the next vacuum does it */
 	if (reconnect_pays(vacuum))
 		vecidx_reconnect(vacuum->handle);
+	vecidx_pause("vacuum-spliced");
 	free_tombstones(vacuum);
 }
 
