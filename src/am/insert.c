@@ -927,6 +927,7 @@ typedef struct Statement
 	VecIdxHandle *handle;
 	VecIdxInserter *inserter;	/* NULL while dimensions are not known */
 	uint64		build;			/* of the index, when the inserter was made */
+	MemoryContext context;		/* holds all of it */
 	MemoryContext row;			/* reset after each row */
 } Statement;
 
@@ -937,6 +938,7 @@ begin_statement(Relation index, IndexInfo *info)
 	MemoryContext context = AllocSetContextCreate(info->ii_Context, "vecidx aminsert", ALLOCSET_SMALL_SIZES);
 	Statement  *statement = MemoryContextAllocZero(context, sizeof(Statement));
 
+	statement->context = context;
 	statement->row = AllocSetContextCreate(context, "vecidx row", ALLOCSET_DEFAULT_SIZES);
 	statement->handle = vecidx_handle_acquire(index);
 	vecidx_handle_release_with(statement->handle, context);
@@ -954,7 +956,7 @@ statement_inserter(Statement *statement)
 		elog(ERROR, "index \"%s\" has been built anew under a statement", RelationGetRelationName(handle->index));
 	if (statement->inserter == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(statement));
+		MemoryContext old = MemoryContextSwitchTo(statement->context);
 
 		statement->inserter = vecidx_inserter_create(handle, true);
 		statement->build = handle->fixed.build;

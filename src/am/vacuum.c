@@ -621,10 +621,8 @@ add_list(Vacuum *vacuum, Lists *lists, VecIdxRunKind run, uint32 slot, uint32 ow
 static void
 splice_lists(Vacuum *vacuum, Lists *lists)
 {
-	Splice	   *splice;
+	Splice	   *splice = MemoryContextAlloc(vacuum->work, sizeof(Splice));
 
-	if (lists->count > 0)
-		splice = MemoryContextAlloc(vacuum->work, sizeof(Splice));
 	while (lists->count > 0)
 	{
 		int			planned = 0;
