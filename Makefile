@@ -75,6 +75,7 @@ OBJS = \
 	src/graph/calibrate.o \
 	src/options.o \
 	src/am/row.o \
+	src/am/pause.o \
 	src/am/edge.o \
 	src/am/reconnect.o \
 	src/am/write.o \
@@ -94,6 +95,7 @@ OBJS = \
 	src/am/handler.o \
 	src/monitor/open.o \
 	src/monitor/check.o \
+	src/monitor/drift.o \
 	src/monitor/info.o \
 	src/monitor/prewarm.o \
 	src/monitor/recalibrate.o \
@@ -130,16 +132,21 @@ PGVECTOR_REGRESS = \
 	vector_extension
 
 ISOLATION = \
+	attach_vacuum \
 	calibrate \
 	concurrently \
 	cursor_ddl \
 	cursor_vacuum \
 	cursor_walk \
+	entry_delete \
+	insert_insert \
+	insert_vacuum \
 	rollback \
 	same_vector \
 	search_cancel \
 	search_prepared \
-	update_nearest
+	update_nearest \
+	vacuum_scan_insert
 
 PG_CONFIG ?= pg_config
 PG_CPPFLAGS = -I$(srcdir)/src -isystem $(shell $(PG_CONFIG) --includedir-server)

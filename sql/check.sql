@@ -60,6 +60,24 @@ SELECT (SELECT split_part(value, ' ', 1)::int FROM vecidx_info('check_i') WHERE 
 	= (SELECT sum(split_part(value, ' ', 1)::int) FROM vecidx_info('check_i') WHERE property LIKE '% pages') AS pages_add_up;
 DROP INDEX check_i;
 
+-- drift: rows that come later have the same centre, or another
+CREATE TABLE check_drift (id int, v real[]) WITH (autovacuum_enabled = off);
+INSERT INTO check_drift SELECT i, check_vector(i, 16) FROM generate_series(1, 400) i;
+CREATE INDEX "check Drift" ON check_drift USING vecidx (v real_l2_ops);
+SELECT * FROM vecidx_info('"check Drift"') WHERE property IN ('drift', 'advice');
+INSERT INTO check_drift SELECT i, check_vector(i, 16) FROM generate_series(1001, 1400) i;
+SELECT value::float8 < 0.05 AS small FROM vecidx_info('"check Drift"') WHERE property = 'drift';
+SELECT * FROM vecidx_info('"check Drift"') WHERE property = 'advice';
+-- also where they take the places of others
+DELETE FROM check_drift WHERE id > 200;
+VACUUM check_drift;
+INSERT INTO check_drift SELECT i, (SELECT array_agg(x + 1.5) FROM unnest(check_vector(i, 16)) x) FROM generate_series(2001, 2400) i;
+SELECT value::float8 BETWEEN 0.5 AND 1 AS large FROM vecidx_info('"check Drift"') WHERE property = 'drift';
+SELECT regexp_replace(value, '[0-9]\.[0-9]+', 'n') FROM vecidx_info('"check Drift"') WHERE property = 'advice';
+REINDEX INDEX "check Drift";
+SELECT * FROM vecidx_info('"check Drift"') WHERE property IN ('drift', 'advice');
+DROP TABLE check_drift;
+
 -- calibrated
 CREATE TABLE check_large AS SELECT i AS id, check_vector(i, 6) AS v FROM generate_series(1, 1200) i;
 CREATE INDEX check_large_i ON check_large USING vecidx (v real_l2_ops);

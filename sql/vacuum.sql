@@ -100,6 +100,36 @@ SELECT md5(string_agg(property || value, ',')) = :'before' AS unchanged FROM vec
 CLUSTER vacuum_t USING vacuum_t_pkey;
 SELECT checked, tids FROM vacuum_info('vacuum_i');
 
+-- two indexes at a time, by parallel workers
+CREATE TABLE vacuum_two (id int PRIMARY KEY, v real[]) WITH (autovacuum_enabled = off);
+INSERT INTO vacuum_two SELECT i, test_vector(i, 8) FROM generate_series(1, 1000) i;
+CREATE INDEX vacuum_two_l2 ON vacuum_two USING vecidx (v real_l2_ops);
+CREATE INDEX vacuum_two_ip ON vacuum_two USING vecidx (v real_ip_ops);
+DELETE FROM vacuum_two WHERE id % 3 = 0;
+SET min_parallel_index_scan_size = 0;
+VACUUM (PARALLEL 2) vacuum_two;
+RESET min_parallel_index_scan_size;
+SELECT checked, nodes, tombstones, free, tids FROM vacuum_info('vacuum_two_l2');
+SELECT checked, nodes, tombstones, free, tids FROM vacuum_info('vacuum_two_ip');
+DROP TABLE vacuum_two;
+
+-- the nodes of several levels all go, and as many come: they find room on their levels in the slots that are free
+CREATE TABLE vacuum_levels (id int, v real[]) WITH (autovacuum_enabled = off);
+INSERT INTO vacuum_levels SELECT i, test_vector(i, 4) FROM generate_series(1, 3000) i;
+CREATE INDEX vacuum_levels_i ON vacuum_levels USING vecidx (v real_l2_ops) WITH (m = 2, ef_construction = 8);
+DELETE FROM vacuum_levels;
+VACUUM vacuum_levels;
+INSERT INTO vacuum_levels SELECT i, test_vector(i, 4) FROM generate_series(5001, 7800) i;
+DELETE FROM vacuum_levels;
+VACUUM vacuum_levels;
+INSERT INTO vacuum_levels SELECT i, test_vector(i, 4) FROM generate_series(8001, 10800) i;
+SELECT checked, nodes, free FROM vacuum_info('vacuum_levels_i');
+-- half of the nodes reach level 1, of these half level 2, and so on
+SELECT bool_and(split_part(part, ': ', 2)::int BETWEEN 0.75 * 2800 / 2 ^ split_part(part, ': ', 1)::int AND 1.25 * 2800 / 2 ^ split_part(part, ': ', 1)::int) AS levels
+	FROM vecidx_info('vacuum_levels_i'), string_to_table(value, ', ') part
+	WHERE property = 'nodes by level' AND split_part(part, ': ', 1)::int BETWEEN 1 AND 4;
+DROP TABLE vacuum_levels;
+
 -- all rows go, and others come
 DELETE FROM vacuum_t;
 VACUUM vacuum_t;

@@ -9,6 +9,7 @@
 #include "am/explain.h"
 #include "am/junk.h"
 #include "am/limit.h"
+#include "am/pause.h"
 #include "options.h"
 
 PG_MODULE_MAGIC;
@@ -18,6 +19,7 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	vecidx_pause_init();
 	vecidx_options_init();
 	vecidx_junk_init();
 	vecidx_limit_init();

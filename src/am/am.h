@@ -56,11 +56,36 @@ extern void vecidx_inserter_free(VecIdxInserter *inserter);
 
 /* edge.c: changes of neighbour lists, for insert and vacuum */
 
-/* Replaces a node's neighbours if the slot is still as "seen"; false if it has changed. */
-extern bool vecidx_edge_replace(VecIdxHandle *handle, const VecIdxAdjacencySlot *seen,
-								const uint32 *neighbours, int count, bool logged);
-extern bool vecidx_edge_replace_upper(VecIdxHandle *handle, uint32 upper, const VecIdxUpperSlot *seen,
-									  const VecIdxUpperLink *links, int count, bool logged);
+/* A change of the neighbours of a node, or of the links of an upper slot. */
+typedef struct VecIdxEdge
+{
+	VecIdxRunKind run;			/* adjacency or upper */
+	uint32		slot;			/* node or upper slot */
+	uint32		owner;			/* node */
+	void	   *seen;			/* copy of the slot that the change was worked out from */
+	void	   *wanted;			/* the same with another list */
+	bool		written;		/* false if the slot is no longer as seen */
+	BlockNumber block;			/* where it is */
+} VecIdxEdge;
+
+/* Copies the slot that run and slot tell into "seen" and "wanted". */
+extern void vecidx_edge_look(VecIdxHandle *handle, VecIdxEdge *edge);
+
+/* Is what was seen still a list of its owner, which lives, on that level? */
+extern bool vecidx_edge_lives(const VecIdxEdge *edge, int level);
+
+/* The list that was seen, without vectors; at most "room" of them.  Returns their number. */
+extern int	vecidx_edge_list(const VecIdxEdge *edge, VecIdxNeighbour *neighbours, int room);
+
+/* Makes these the list of "wanted", in an order that differs little from that of "seen". */
+extern void vecidx_edge_want(VecIdxEdge *edge, const VecIdxNeighbour *neighbours, int count);
+
+/*
+ * Writes those lists whose slots are still as seen, with one record for up to
+ * four pages.  Those that are not come first in edges[] afterwards; returns
+ * their number.
+ */
+extern int	vecidx_edges_write(VecIdxHandle *handle, VecIdxEdge *edges, int count, bool logged);
 
 /* scan.c */
 

@@ -4,10 +4,9 @@
  *
  * A row whose vector is there already becomes one more TID of that node.
  * Otherwise a node is made in WAL records that each leave a usable graph: its
- * rerank and code slots (nothing leads there yet), then its adjacency slot
- * together with the metapage that gives out its id, then its upper slots, then
- * the links back, one page at a time.  A crash between these loses links, no
- * rows.
+ * slots together with the metapage that gives out its id, then its upper
+ * slots, then the links back, four pages at a time.  A crash between these
+ * loses links, no rows.
  */
 #include "postgres.h"
 
@@ -18,7 +17,9 @@
 #include "utils/memutils.h"
 
 #include "am/am.h"
+#include "am/pause.h"
 #include "page/meta.h"
+#include "page/peek.h"
 
 struct VecIdxInserter
 {
@@ -38,10 +39,10 @@ struct VecIdxInserter
 	VecIdxCodeSlot *code;
 	VecIdxRerankSlot *rerank;
 	VecIdxAdjacencySlot *adjacency;
-	VecIdxAdjacencySlot *extension;
 	VecIdxUpperSlot *upper;
 	VecIdxArrival arrival;
-	uint32		epoch;			/* of the metapage when the search began */
+	uint32		epoch;			/* of the metapage when the search began, or later */
+	uint32		twin_version;	/* which life of the twin has our vector */
 };
 
 VecIdxInserter *
@@ -66,7 +67,6 @@ vecidx_inserter_create(VecIdxHandle *handle, bool logged)
 	inserter->code = MemoryContextAlloc(context, run[VECIDX_RUN_CODE].size);
 	inserter->rerank = MemoryContextAlloc(context, Max(run[VECIDX_RUN_RERANK].size, sizeof(VecIdxRerankSlot)));
 	inserter->adjacency = MemoryContextAlloc(context, run[VECIDX_RUN_ADJACENCY].size);
-	inserter->extension = MemoryContextAlloc(context, run[VECIDX_RUN_ADJACENCY].size);
 	inserter->upper = MemoryContextAlloc(context, run[VECIDX_RUN_UPPER].size);
 	return inserter;
 }
@@ -131,11 +131,11 @@ take_node(VecIdxInserter *inserter, VecIdxMeta *meta, uint32 *node, uint32 *vers
 	if (meta->state.free_node != VECIDX_NONE)
 	{
 		*node = meta->state.free_node;
-		vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, *node, inserter->extension);
-		if (inserter->extension->state != VECIDX_FREE)
+		vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, *node, inserter->adjacency);
+		if (inserter->adjacency->state != VECIDX_FREE)
 			vecidx_damaged(handle->index, psprintf("Node %u is on the free list but in use", *node));
-		*version = inserter->extension->version + 1;
-		meta->state.free_node = inserter->extension->next;
+		*version = inserter->adjacency->version + 1;
+		meta->state.free_node = inserter->adjacency->next;
 		meta->state.free_nodes--;
 		return true;
 	}
@@ -146,18 +146,34 @@ take_node(VecIdxInserter *inserter, VecIdxMeta *meta, uint32 *node, uint32 *vers
 	return true;
 }
 
-/* Writes the code and rerank slots of a node whose id is being given out. */
+/* Fills in what the code and rerank slots have to say of the id. */
 static void
-write_vectors(VecIdxInserter *inserter, uint32 node, uint32 version, VecIdxState state)
+seal_vectors(VecIdxInserter *inserter, uint32 node, uint32 version, VecIdxState state)
 {
-	inserter->code->mark = vecidx_layout_mark(&inserter->handle->layout, node);
+	const VecIdxLayout *layout = &inserter->handle->layout;
+
+	inserter->code->mark = vecidx_layout_mark(layout, node);
 	inserter->code->state = state;
-	vecidx_slot_write(inserter->handle, VECIDX_RUN_CODE, node, inserter->code, inserter->logged);
-	if (inserter->handle->layout.run[VECIDX_RUN_RERANK].span == 0)
-		return;
+	vecidx_slot_seal(layout, VECIDX_RUN_CODE, inserter->code);
 	inserter->rerank->node = node;
 	inserter->rerank->version = version;
-	vecidx_slot_write(inserter->handle, VECIDX_RUN_RERANK, node, inserter->rerank, inserter->logged);
+	if (layout->run[VECIDX_RUN_RERANK].span > 0)
+		vecidx_slot_seal(layout, VECIDX_RUN_RERANK, inserter->rerank);
+}
+
+/*
+ * Writes the code and rerank slots of an id that is being given out, by
+ * records of their own: both, or those that span pages.
+ */
+static void
+write_vectors(VecIdxInserter *inserter, uint32 node, uint32 smallest_span)
+{
+	VecIdxHandle *handle = inserter->handle;
+
+	if (handle->layout.run[VECIDX_RUN_CODE].span >= smallest_span)
+		vecidx_slot_write(handle, VECIDX_RUN_CODE, node, inserter->code, inserter->logged);
+	if (handle->layout.run[VECIDX_RUN_RERANK].span >= smallest_span)
+		vecidx_slot_write(handle, VECIDX_RUN_RERANK, node, inserter->rerank, inserter->logged);
 }
 
 /* Is the upper slot still that node's?  Both may have had another life since it was found. */
@@ -168,7 +184,7 @@ has_upper(VecIdxInserter *inserter, const VecIdxNeighbour *neighbour, int level)
 
 	if (level == 0)
 		return true;
-	vecidx_slot_read(inserter->handle, VECIDX_RUN_UPPER, neighbour->upper, slot);
+	vecidx_peek_slot(inserter->handle, VECIDX_RUN_UPPER, neighbour->upper, slot);
 	return slot->state == VECIDX_LIVE && slot->node == neighbour->node && slot->level == level;
 }
 
@@ -180,8 +196,8 @@ static void
 drop_dead_neighbours(VecIdxInserter *inserter)
 {
 	VecIdxArrival *arrival = &inserter->arrival;
+	VecIdxAdjacencySlot *slot = inserter->adjacency;
 
-	vecidx_handle_refresh(inserter->handle);
 	inserter->epoch = inserter->handle->state.epoch;
 	for (int level = 0; level <= arrival->top; level++)
 	{
@@ -191,8 +207,8 @@ drop_dead_neighbours(VecIdxInserter *inserter)
 		{
 			VecIdxNeighbour neighbour = arrival->neighbours[level][i];
 
-			vecidx_slot_read(inserter->handle, VECIDX_RUN_ADJACENCY, neighbour.node, inserter->extension);
-			if (inserter->extension->state == VECIDX_LIVE && has_upper(inserter, &neighbour, level))
+			vecidx_slot_read(inserter->handle, VECIDX_RUN_ADJACENCY, neighbour.node, slot);
+			if (slot->state == VECIDX_LIVE && has_upper(inserter, &neighbour, level))
 				arrival->neighbours[level][kept++] = neighbour;
 		}
 		arrival->count[level] = kept;
@@ -217,6 +233,33 @@ fill_adjacency(VecIdxInserter *inserter, VecIdxAdjacencySlot *slot, uint32 node,
 	for (int i = 0; i < slot->neighbours; i++)
 		neighbours[i] = arrival->neighbours[0][i].node;
 	vecidx_slot_seal(&inserter->handle->layout, VECIDX_RUN_ADJACENCY, slot);
+}
+
+/* Writes the slots of an id that is being given out, those that do not span pages together with the metapage. */
+static void
+write_node(VecIdxInserter *inserter, VecIdxEdit *edit, uint32 node, uint32 version, ItemPointer tid)
+{
+	VecIdxHandle *handle = inserter->handle;
+	VecIdxSlotRef refs[3] = {{VECIDX_RUN_ADJACENCY, node, NULL}};
+	const void *bytes[3];
+	int			count = 1;
+
+	seal_vectors(inserter, node, version, VECIDX_LIVE);
+	write_vectors(inserter, node, 2);
+	if (handle->layout.run[VECIDX_RUN_CODE].span == 1)
+	{
+		bytes[count] = inserter->code;
+		refs[count++] = (VecIdxSlotRef) {VECIDX_RUN_CODE, node, NULL};
+	}
+	if (handle->layout.run[VECIDX_RUN_RERANK].span == 1)
+	{
+		bytes[count] = inserter->rerank;
+		refs[count++] = (VecIdxSlotRef) {VECIDX_RUN_RERANK, node, NULL};
+	}
+	vecidx_edit_slots(edit, handle, refs, count);
+	fill_adjacency(inserter, refs[0].image, node, version, tid);
+	for (int i = 1; i < count; i++)
+		memcpy(refs[i].image, bytes[i], handle->layout.run[refs[i].run].size);
 }
 
 /*
@@ -254,8 +297,7 @@ create_node(VecIdxInserter *inserter, ItemPointer tid)
 			vecidx_edit_abandon(&edit);
 			continue;
 		}
-		write_vectors(inserter, node, version, VECIDX_LIVE);
-		fill_adjacency(inserter, vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, node), node, version, tid);
+		write_node(inserter, &edit, node, version, tid);
 		if (meta->state.entry == VECIDX_NONE)
 		{
 			meta->state.entry = node;
@@ -268,32 +310,115 @@ create_node(VecIdxInserter *inserter, ItemPointer tid)
 	}
 }
 
+/* Upper slots for a node: consecutive ones, from the list of free ones or from the end. */
+typedef struct UpperRun
+{
+	int			count;
+	uint32		first;
+	bool		freed;			/* they are on the list of free ones */
+	uint32		before;			/* there, the slot that names the first, or none: the metapage does */
+	uint32		after;			/* there, what the last of them names */
+} UpperRun;
+
+/* As many as there are, at most VECIDX_MAX_LEVEL, from the list's slot "first" on. */
+static UpperRun
+read_free_run(VecIdxInserter *inserter, uint32 first, uint32 before)
+{
+	UpperRun	run = {.first = first, .freed = true, .before = before};
+	VecIdxUpperSlot *slot = inserter->upper;
+
+	do
+	{
+		vecidx_peek_slot(inserter->handle, VECIDX_RUN_UPPER, first + run.count, slot);
+		if (slot->state != VECIDX_FREE)
+			vecidx_damaged(inserter->handle->index,
+						   psprintf("Upper slot %u is on the free list but in use", first + run.count));
+		run.after = slot->node;
+		run.count++;
+	} while (run.count < VECIDX_MAX_LEVEL && run.after == first + run.count);
+	return run;
+}
+
+/* Can the run and what names it be written together with the metapage and a node's adjacency slot? */
+static bool
+fits_record(VecIdxHandle *handle, const UpperRun *run)
+{
+	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_UPPER, run->first);
+	uint32		last = vecidx_handle_first(handle, VECIDX_RUN_UPPER, run->first + run->count - 1);
+	uint32		before = first;
+
+	if (run->before != VECIDX_NONE)
+		before = vecidx_handle_first(handle, VECIDX_RUN_UPPER, run->before);
+	return first == last || before == first || before == last;
+}
+
+/* Free upper slots that are looked at for a run of the right length. */
+#define UPPER_WALK	64
+
 /*
- * Takes consecutive upper slots, as many as *level, or fewer levels if there
- * is no room: one slot may come from the free list, more only from the end.
- * Returns the first, or VECIDX_NONE and level 0.
+ * The shortest run of free slots that is as long as wanted, or else the
+ * longest; of a longer run the first slots.  Longer ones are for nodes of more
+ * levels, which would find none if all were taken apart.
  */
-static uint32
-take_uppers(VecIdxInserter *inserter, VecIdxMeta *meta, int *level)
+static UpperRun
+find_free_run(VecIdxInserter *inserter, const VecIdxMeta *meta, int wanted)
+{
+	UpperRun	best = {.count = 0, .first = VECIDX_NONE};
+	int			length = 0;		/* of the run that best is the beginning of */
+	int			walked = 0;
+	uint32		at = meta->state.free_upper;
+	uint32		before = VECIDX_NONE;
+
+	while (at != VECIDX_NONE && walked < UPPER_WALK && length != wanted)
+	{
+		UpperRun	run = read_free_run(inserter, at, before);
+		int			count = run.count;
+
+		walked += count;
+		before = at + count - 1;
+		at = run.after;
+		if (count > wanted)
+		{
+			run.count = wanted;
+			run.after = run.first + wanted;
+		}
+		if (fits_record(inserter->handle, &run) && (length < wanted ? count > length : count >= wanted && count < length))
+		{
+			best = run;
+			length = count;
+		}
+	}
+	return best;
+}
+
+/* Finds as many as wanted, or what there is. */
+static UpperRun
+find_uppers(VecIdxInserter *inserter, const VecIdxMeta *meta, int wanted)
 {
 	uint32		room = vecidx_meta_upper_room(inserter->handle) - meta->state.uppers;
-	uint32		upper = meta->state.uppers;
+	UpperRun	end = {.count = Min((uint32) wanted, room), .first = meta->state.uppers};
+	UpperRun	freed = find_free_run(inserter, meta, wanted);
 
-	if ((uint32) *level > room)
-		*level = room;
-	if (*level <= 1 && meta->state.free_upper != VECIDX_NONE)
+	return freed.count > 0 && freed.count >= end.count ? freed : end;
+}
+
+/* Takes the run off the list of free slots or off the end; named_by is the image of the slot that leads to it, or NULL. */
+static void
+take_uppers(VecIdxInserter *inserter, VecIdxMeta *meta, const UpperRun *run, VecIdxUpperSlot *named_by)
+{
+	if (!run->freed)
 	{
-		*level = 1;
-		upper = meta->state.free_upper;
-		vecidx_slot_read(inserter->handle, VECIDX_RUN_UPPER, upper, inserter->upper);
-		if (inserter->upper->state != VECIDX_FREE)
-			vecidx_damaged(inserter->handle->index, psprintf("Upper slot %u is on the free list but in use", upper));
-		meta->state.free_upper = inserter->upper->node;
-		meta->state.free_uppers--;
-		return upper;
+		meta->state.uppers += run->count;
+		return;
 	}
-	meta->state.uppers += *level;
-	return *level > 0 ? upper : VECIDX_NONE;
+	meta->state.free_uppers -= run->count;
+	if (named_by == NULL)
+	{
+		meta->state.free_upper = run->after;
+		return;
+	}
+	named_by->node = run->after;
+	vecidx_slot_seal(&inserter->handle->layout, VECIDX_RUN_UPPER, named_by);
 }
 
 static void
@@ -323,61 +448,88 @@ edit_settled(VecIdxInserter *inserter, VecIdxEdit *edit)
 	{
 		VecIdxMeta *meta;
 
-		drop_dead_neighbours(inserter);
 		vecidx_edit_begin(edit, inserter->handle->index, inserter->logged);
 		meta = vecidx_meta_edit(edit, inserter->handle);
 		if (meta->state.epoch == inserter->epoch)
 			return meta;
 		vecidx_edit_abandon(edit);
+		drop_dead_neighbours(inserter);
 	}
 }
 
 /*
- * Lifts a node that is on level 0 to its level, or as high as there is room.
- * The slot of level 1 may come from the free list, so it is written in the
- * record that takes it off; those above were never used before.  Returns the
- * upper slot of level 1, or none; arrival.level tells the level reached.
+ * Drops upper neighbours that do not live: a search may have met them through
+ * a link that a tombstone kept while what it led to was freed.
+ */
+static void
+drop_stale_links(VecIdxInserter *inserter)
+{
+	VecIdxArrival *arrival = &inserter->arrival;
+
+	for (int level = 1; level <= arrival->top; level++)
+	{
+		int			kept = 0;
+
+		for (int i = 0; i < arrival->count[level]; i++)
+		{
+			VecIdxNeighbour neighbour = arrival->neighbours[level][i];
+
+			if (has_upper(inserter, &neighbour, level))
+				arrival->neighbours[level][kept++] = neighbour;
+		}
+		arrival->count[level] = kept;
+	}
+}
+
+/*
+ * Lifts a node that is on level 0 to its level, or as high as there is room,
+ * in one record.  Returns the upper slot of level 1, or none; arrival.level
+ * tells the level reached.
  */
 static uint32
 raise_node(VecIdxInserter *inserter, uint32 node)
 {
 	VecIdxHandle *handle = inserter->handle;
-	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_UPPER, VECIDX_NONE, NULL}};
+	VecIdxSlotRef refs[VECIDX_MAX_LEVEL + 2] = {{VECIDX_RUN_ADJACENCY, node, NULL}};
+	bool		named;
 	VecIdxEdit	edit;
-	VecIdxMeta *meta = edit_settled(inserter, &edit);
-	int			level = inserter->arrival.level;
-	uint32		upper = take_uppers(inserter, meta, &level);
+	VecIdxMeta *meta;
+	UpperRun	run;
 	VecIdxAdjacencySlot *slot;
 
-	inserter->arrival.level = level;
-	if (level == 0)
+	drop_stale_links(inserter);
+	meta = edit_settled(inserter, &edit);
+	run = find_uppers(inserter, meta, inserter->arrival.level);
+	inserter->arrival.level = run.count;
+	if (run.count == 0)
 	{
 		vecidx_edit_abandon(&edit);
 		return VECIDX_NONE;
 	}
-	for (int i = 2; i <= level; i++)
+	named = run.freed && run.before != VECIDX_NONE;
+	for (int i = 1; i <= run.count; i++)
+		refs[i] = (VecIdxSlotRef) {VECIDX_RUN_UPPER, run.first + i - 1, NULL};
+	refs[run.count + 1] = (VecIdxSlotRef) {VECIDX_RUN_UPPER, run.before, NULL};
+	vecidx_edit_slots(&edit, handle, refs, run.count + 1 + named);
+	take_uppers(inserter, meta, &run, named ? refs[run.count + 1].image : NULL);
+	for (int i = 1; i <= run.count; i++)
 	{
-		fill_upper(inserter, inserter->upper, node, i);
-		vecidx_slot_write(handle, VECIDX_RUN_UPPER, upper + i - 1, inserter->upper, inserter->logged);
-	}
-	refs[1].slot = upper;
-	vecidx_edit_slots(&edit, handle, refs, 2);
-	fill_upper(inserter, refs[1].image, node, 1);
-	slot = refs[0].image;
-	slot->level = level;
-	slot->upper = upper;
-	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
-	for (int i = 1; i <= level; i++)
+		fill_upper(inserter, refs[i].image, node, i);
 		meta->state.level_nodes[i]++;
-	if (level > (int) meta->state.entry_level)
+	}
+	slot = refs[0].image;
+	slot->level = run.count;
+	slot->upper = run.first;
+	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
+	if (run.count > (int) meta->state.entry_level)
 	{
 		meta->state.entry = node;
-		meta->state.entry_upper = upper + level - 1;
-		meta->state.entry_level = level;
+		meta->state.entry_upper = run.first + run.count - 1;
+		meta->state.entry_level = run.count;
 	}
 	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
-	return upper;
+	return run.first;
 }
 
 /* Links back. */
@@ -395,7 +547,8 @@ measure_neighbours(VecIdxInserter *inserter, uint32 owner, VecIdxNeighbour *neig
 	for (int i = 0; i < count; i++)
 	{
 		neighbours[kept] = neighbours[i];
-		neighbours[kept].vector = source->vector(source, neighbours[i].node);
+		if (neighbours[kept].vector == NULL)
+			neighbours[kept].vector = source->vector(source, neighbours[i].node);
 		if (neighbours[kept].vector == NULL)
 			continue;
 		neighbours[kept].distance = vecidx_quant_pair(inserter->handle->quantizer, vector, neighbours[kept].vector);
@@ -404,87 +557,98 @@ measure_neighbours(VecIdxInserter *inserter, uint32 owner, VecIdxNeighbour *neig
 	return kept;
 }
 
-/* Number of times that a link back is tried when others change the same list. */
+/* The new node, as its neighbours on a level shall name it. */
+static VecIdxNeighbour
+own_link(const VecIdxInserter *inserter, int level, uint32 node, uint32 upper)
+{
+	VecIdxNeighbour link = {.node = node, .upper = VECIDX_NONE, .vector = inserter->arrival.vector};
+
+	if (level > 0)
+		link.upper = upper + level - 1;
+	return link;
+}
+
+/*
+ * Works out a neighbour's list with a link back; false if nothing has to be
+ * written: it is gone, or the link is there, or does not belong there.
+ */
+static bool
+plan_link(VecIdxInserter *inserter, VecIdxEdge *edge, int level, VecIdxNeighbour link)
+{
+	VecIdxHandle *handle = inserter->handle;
+	int			room = vecidx_link_room(handle->fixed.m, level);
+	VecIdxNeighbour neighbours[VECIDX_LIST_MAX + 1];
+	int			count;
+	bool		linked = false;
+
+	vecidx_edge_look(handle, edge);
+	if (!vecidx_edge_lives(edge, level))
+		return false;
+	count = vecidx_edge_list(edge, neighbours, room);
+	for (int i = 0; i < count; i++)
+	{
+		if (neighbours[i].node == link.node)
+			return false;
+	}
+	neighbours[count++] = link;
+	if (count > room)
+	{
+		count = measure_neighbours(inserter, edge->owner, neighbours, count);
+		count = vecidx_prune(handle->quantizer, neighbours, count, room);
+		for (int i = 0; i < count; i++)
+			linked = linked || neighbours[i].node == link.node;
+		if (!linked)
+			return false;
+	}
+	vecidx_edge_want(edge, neighbours, count);
+	return true;
+}
+
+/*
+ * How many of its neighbours, the nearest ones, name the new node in turn.
+ * Each costs a page in WAL after a checkpoint.
+ */
+static inline int
+links_back(int m)
+{
+	return Max(m * 3 / 4, 2);
+}
+
+/* Number of times that links back are tried when others change the same lists. */
 #define LINK_TRIES	16
 
 static void
-link_back(VecIdxInserter *inserter, uint32 owner, uint32 node)
+link_back(VecIdxInserter *inserter, int level, uint32 node, uint32 upper)
 {
-	VecIdxHandle *handle = inserter->handle;
-	VecIdxAdjacencySlot *seen = inserter->adjacency;
-	const uint32 *ids = VecIdxAdjacencyNeighbours(seen);
-	int			room = vecidx_link_room(handle->fixed.m, 0);
+	const VecIdxArrival *arrival = &inserter->arrival;
+	VecIdxRunKind run = level == 0 ? VECIDX_RUN_ADJACENCY : VECIDX_RUN_UPPER;
+	Size		size = MAXALIGN(inserter->handle->layout.run[run].size);
+	int			count = Min(arrival->count[level], links_back(inserter->handle->fixed.m));
+	VecIdxNeighbour link = own_link(inserter, level, node, upper);
+	VecIdxEdge *edges = palloc(count * sizeof(VecIdxEdge));
+	char	   *copies = palloc(2 * count * size);
 
-	for (int try = 0; try < LINK_TRIES; try++)
+	for (int i = 0; i < count; i++)
 	{
-		VecIdxNeighbour neighbours[VECIDX_LIST_MAX + 1];
-		uint32		kept[VECIDX_LIST_MAX + 1];
-		int			count;
-
-		vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, owner, seen);
-		if (seen->state != VECIDX_LIVE)
-			return;
-		count = Min(seen->neighbours, room);
-		for (int i = 0; i < count; i++)
-		{
-			if (ids[i] == node)
-				return;
-			neighbours[i].node = ids[i];
-		}
-		neighbours[count++].node = node;
-		if (count > room)
-		{
-			count = measure_neighbours(inserter, owner, neighbours, count);
-			count = vecidx_prune(handle->quantizer, neighbours, count, room);
-		}
-		for (int i = 0; i < count; i++)
-			kept[i] = neighbours[i].node;
-		if (vecidx_edge_replace(handle, seen, kept, count, inserter->logged))
-			return;
-		CHECK_FOR_INTERRUPTS();
+		edges[i].run = run;
+		edges[i].slot = level == 0 ? arrival->neighbours[level][i].node : arrival->neighbours[level][i].upper;
+		edges[i].seen = copies + 2 * i * size;
+		edges[i].wanted = copies + (2 * i + 1) * size;
+		edges[i].owner = arrival->neighbours[level][i].node;
 	}
-}
-
-static void
-link_back_upper(VecIdxInserter *inserter, const VecIdxNeighbour *owner, int level, VecIdxUpperLink link)
-{
-	VecIdxHandle *handle = inserter->handle;
-	VecIdxUpperSlot *seen = inserter->upper;
-	const VecIdxUpperLink *links = VecIdxUpperLinks(seen);
-	int			room = handle->fixed.m;
-
-	for (int try = 0; try < LINK_TRIES; try++)
+	for (int try = 0; try < LINK_TRIES && count > 0; try++)
 	{
-		VecIdxNeighbour neighbours[VECIDX_MAX_M + 1];
-		VecIdxUpperLink kept[VECIDX_MAX_M + 1];
-		int			count;
+		int			planned = 0;
 
-		vecidx_slot_read(handle, VECIDX_RUN_UPPER, owner->upper, seen);
-		if (seen->state != VECIDX_LIVE || seen->node != owner->node || seen->level != level)
-			return;
-		count = Min(seen->links, room);
 		for (int i = 0; i < count; i++)
 		{
-			if (links[i].node == link.node)
-				return;
-			neighbours[i].node = links[i].node;
-			neighbours[i].upper = links[i].upper;
+			VecIdxEdge	edge = edges[i];
+
+			if (plan_link(inserter, &edge, level, link))
+				edges[planned++] = edge;
 		}
-		neighbours[count].node = link.node;
-		neighbours[count++].upper = link.upper;
-		if (count > room)
-		{
-			count = measure_neighbours(inserter, owner->node, neighbours, count);
-			count = vecidx_prune(handle->quantizer, neighbours, count, room);
-		}
-		for (int i = 0; i < count; i++)
-		{
-			kept[i].node = neighbours[i].node;
-			kept[i].upper = neighbours[i].upper;
-		}
-		if (vecidx_edge_replace_upper(handle, owner->upper, seen, kept, count, inserter->logged))
-			return;
-		CHECK_FOR_INTERRUPTS();
+		vecidx_pause("insert-planned");
+		count = vecidx_edges_write(inserter->handle, edges, planned, inserter->logged);
 	}
 }
 
@@ -492,41 +656,32 @@ static void
 link_neighbours(VecIdxInserter *inserter, uint32 node, uint32 upper)
 {
 	const VecIdxArrival *arrival = &inserter->arrival;
+	int			top = upper == VECIDX_NONE ? 0 : Min(arrival->top, arrival->level);
 
-	for (int i = 0; arrival->top >= 0 && i < arrival->count[0]; i++)
-		link_back(inserter, arrival->neighbours[0][i].node, node);
-	for (int level = 1; upper != VECIDX_NONE && level <= Min(arrival->top, arrival->level); level++)
-	{
-		VecIdxUpperLink link = {node, upper + level - 1};
-
-		for (int i = 0; i < arrival->count[level]; i++)
-			link_back_upper(inserter, &arrival->neighbours[level][i], level, link);
-	}
+	for (int level = 0; level <= Min(top, arrival->top); level++)
+		link_back(inserter, level, node, upper);
 }
 
 /* Attaching a TID to the twin. */
 
-/* Does the node, whose adjacency slot the caller has locked, live and have our vector? */
+/*
+ * Is the node, whose adjacency slot the caller has locked, still the one whose
+ * vector was found to be ours?  A vector does not change as long as the
+ * version does not.
+ */
 static bool
-is_twin(VecIdxInserter *inserter, const VecIdxAdjacencySlot *slot, uint32 node)
+is_twin(const VecIdxInserter *inserter, const VecIdxAdjacencySlot *slot, uint32 node)
 {
-	VecIdxHandle *handle = inserter->handle;
-	bool		exact = handle->layout.run[VECIDX_RUN_RERANK].span == 0;
-	const char *vector;
+	return slot->node == node && slot->state == VECIDX_LIVE && slot->version == inserter->twin_version;
+}
 
-	if (slot->node != node || slot->state != VECIDX_LIVE)
-		return false;
-	if (exact)
-	{
-		vecidx_slot_read(handle, VECIDX_RUN_CODE, node, inserter->store.code);
-		vector = (const char *) (inserter->store.code + 1);
-	}
-	else
-	{
-		vecidx_slot_read(handle, VECIDX_RUN_RERANK, node, inserter->store.rerank);
-		vector = (const char *) (inserter->store.rerank + 1);
-	}
-	return memcmp(vector, inserter->arrival.vector, inserter->vector_size) == 0;
+/* Has the node our vector?  Notes the version that has. */
+static bool
+check_twin(VecIdxInserter *inserter, uint32 node)
+{
+	const uint8 *vector = vecidx_store_vector(&inserter->store, node, &inserter->twin_version);
+
+	return vector != NULL && memcmp(vector, inserter->arrival.vector, inserter->vector_size) == 0;
 }
 
 static void
@@ -602,6 +757,8 @@ attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 		vecidx_edit_abandon(&edit);
 		return NO_ROOM;
 	}
+	seal_vectors(inserter, extension, version, VECIDX_EXTENSION);
+	write_vectors(inserter, extension, 1);
 	refs[1].slot = extension;
 	vecidx_edit_slots(&edit, handle, refs, 2);
 	owner = refs[0].image;
@@ -611,7 +768,6 @@ attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 		vecidx_edit_abandon(&edit);
 		return NOT_A_TWIN;
 	}
-	write_vectors(inserter, extension, version, VECIDX_EXTENSION);
 	memset(more, 0, handle->layout.run[VECIDX_RUN_ADJACENCY].size);
 	more->node = extension;
 	more->version = version;
@@ -627,16 +783,19 @@ attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 	return ATTACHED;
 }
 
-/* Attaches the TID to the twin; false if that has died or changed meanwhile. */
+/* Attaches the TID to a node that has our vector; false if it has not, or not any more. */
 static bool
 attach_tid(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 {
+	if (!check_twin(inserter, node))
+		return false;
+	vecidx_pause("insert-attach");
 	for (;;)
 	{
 		AttachResult result;
 
 		CHECK_FOR_INTERRUPTS();
-		vecidx_slot_read(inserter->handle, VECIDX_RUN_ADJACENCY, node, inserter->adjacency);
+		vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, inserter->adjacency);
 		result = attach_to_present(inserter, node, inserter->adjacency->next, tid);
 		if (result == NO_ROOM)
 			result = attach_to_new(inserter, node, tid);
@@ -648,42 +807,95 @@ attach_tid(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 /* Number of searches for a place when each finds that the graph has changed too much. */
 #define PLACE_TRIES		100
 
-uint32
-vecidx_inserter_add(VecIdxInserter *inserter, const float *row, ItemPointer tid)
+/* Searches, and puts the row where it belongs; returns its node. */
+static uint32
+place_row(VecIdxInserter *inserter, ItemPointer tid)
+{
+	VecIdxArrival *arrival = &inserter->arrival;
+
+	for (int tries = 0; tries < PLACE_TRIES; tries++)
+	{
+		uint32		node;
+
+		find_place(inserter);
+		vecidx_pause("insert-found");
+		if (arrival->twin != VECIDX_NONE)
+		{
+			if (attach_tid(inserter, arrival->twin, tid))
+				return arrival->twin;
+		}
+		else
+		{
+			node = create_node(inserter, tid);
+			if (node != VECIDX_NONE)
+			{
+				vecidx_pause("insert-created");
+				link_neighbours(inserter, node, arrival->level > 0 ? raise_node(inserter, node) : VECIDX_NONE);
+				return node;
+			}
+		}
+		CHECK_FOR_INTERRUPTS();
+		vecidx_handle_refresh(inserter->handle);
+		vecidx_store_query(&inserter->store, arrival->query);
+	}
+	vecidx_damaged(inserter->handle->index,
+				   psprintf("A search from its entry node %u leads nowhere", inserter->handle->state.entry));
+}
+
+/*
+ * A row whose vector is in the index already, in all likelihood: a narrow
+ * search, which is widened while it meets no such node.  Equal vectors have
+ * equal codes, and so the same estimate to the bit.
+ */
+static uint32
+attach_row(VecIdxInserter *inserter, ItemPointer tid)
+{
+	static const uint32 widths[] = {1, 4, 16};
+	VecIdxSearch *search = &inserter->search;
+	const VecIdxCodeSlot *code = inserter->code;
+	float		own = vecidx_query_estimate(inserter->arrival.query, (const uint8 *) (code + 1), code->f0, code->f1);
+	uint32		looked = 0;
+
+	if (!vecidx_search_descend(search, 0))
+		return VECIDX_NONE;
+	for (int i = 0; i < (int) lengthof(widths); i++)
+	{
+		vecidx_search_beam(search, 0, widths[i]);
+		for (; looked < search->found_count; looked++)
+		{
+			const VecIdxCandidate *found = &search->found[looked];
+
+			if (found->estimate == own && attach_tid(inserter, found->node, tid))
+				return found->node;
+		}
+	}
+	return VECIDX_NONE;
+}
+
+/* "attached": a row with an equal vector is likely to be there. */
+static uint32
+add_row(VecIdxInserter *inserter, const float *row, ItemPointer tid, bool attached)
 {
 	MemoryContext old = MemoryContextSwitchTo(inserter->work);
 	double		u = 1.0 - pg_prng_double(&pg_global_prng_state);
 	uint32		node = VECIDX_NONE;
-	int			tries = 0;
 
 	inserter->arrival.level = Min((int) (-log(u) * inserter->level_scale), VECIDX_MAX_LEVEL);
 	prepare_row(inserter, row);
-	while (node == VECIDX_NONE)
-	{
-		find_place(inserter);
-		if (inserter->arrival.twin == VECIDX_NONE)
-			node = create_node(inserter, tid);
-		else if (attach_tid(inserter, inserter->arrival.twin, tid))
-			node = inserter->arrival.twin;
-		if (node != VECIDX_NONE)
-			break;
-		if (++tries > PLACE_TRIES)
-			vecidx_damaged(inserter->handle->index, psprintf("A search from its entry node %u leads nowhere", inserter->handle->state.entry));
-		CHECK_FOR_INTERRUPTS();
-		vecidx_handle_refresh(inserter->handle);
-	}
-	if (inserter->arrival.twin == VECIDX_NONE)
-	{
-		uint32		upper = VECIDX_NONE;
-
-		if (inserter->arrival.level > 0)
-			upper = raise_node(inserter, node);
-		link_neighbours(inserter, node, upper);
-	}
+	if (attached)
+		node = attach_row(inserter, tid);
+	if (node == VECIDX_NONE)
+		node = place_row(inserter, tid);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(inserter->work);
 	vecidx_store_query(&inserter->store, NULL);
 	return node;
+}
+
+uint32
+vecidx_inserter_add(VecIdxInserter *inserter, const float *row, ItemPointer tid)
+{
+	return add_row(inserter, row, tid, false);
 }
 
 /*
@@ -709,38 +921,86 @@ fix_dimensions(VecIdxHandle *handle, int dimensions)
 	vecidx_handle_refresh(handle);
 }
 
+/* What the rows of a statement share. */
+typedef struct Statement
+{
+	VecIdxHandle *handle;
+	VecIdxInserter *inserter;	/* NULL while dimensions are not known */
+	uint64		build;			/* of the index, when the inserter was made */
+	MemoryContext context;		/* holds all of it */
+	MemoryContext row;			/* reset after each row */
+} Statement;
+
+/* Kept in memory of the statement's, whose end gives the handle back. */
+static Statement *
+begin_statement(Relation index, IndexInfo *info)
+{
+	MemoryContext context = AllocSetContextCreate(info->ii_Context, "vecidx aminsert", ALLOCSET_SMALL_SIZES);
+	Statement  *statement = MemoryContextAllocZero(context, sizeof(Statement));
+
+	statement->context = context;
+	statement->row = AllocSetContextCreate(context, "vecidx row", ALLOCSET_DEFAULT_SIZES);
+	statement->handle = vecidx_handle_acquire(index);
+	vecidx_handle_release_with(statement->handle, context);
+	info->ii_AmCache = statement;
+	return statement;
+}
+
+/* An index that knew no dimensions may have been given some by another backend. */
+static VecIdxInserter *
+statement_inserter(Statement *statement)
+{
+	VecIdxHandle *handle = statement->handle;
+
+	if (statement->inserter != NULL && statement->build != handle->fixed.build)
+		elog(ERROR, "index \"%s\" has been built anew under a statement", RelationGetRelationName(handle->index));
+	if (statement->inserter == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(statement->context);
+
+		statement->inserter = vecidx_inserter_create(handle, true);
+		statement->build = handle->fixed.build;
+		MemoryContextSwitchTo(old);
+	}
+	return statement->inserter;
+}
+
+static void
+insert_row(Statement *statement, Datum value, ItemPointer tid, bool unchanged)
+{
+	VecIdxHandle *handle = statement->handle;
+	const VecIdxType *type = vecidx_row_type(handle->index);
+	int			dimensions;
+	float	   *row = vecidx_row_decode(handle->index, &type->decoder, type->metric, value,
+										handle->fixed.dimensions, &dimensions);
+
+	if (row == NULL)
+		return;
+	if (handle->fixed.dimensions == 0)
+		fix_dimensions(handle, dimensions);
+	if (handle->fixed.dimensions != (uint32) dimensions)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("vector has %d dimensions, but index \"%s\" has %u",
+						dimensions, RelationGetRelationName(handle->index), handle->fixed.dimensions)));
+	add_row(statement_inserter(statement), row, tid, unchanged);
+}
+
 bool
 vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap pg_attribute_unused(),
-			  IndexUniqueCheck unique pg_attribute_unused(), bool unchanged pg_attribute_unused(), IndexInfo *info pg_attribute_unused())
+			  IndexUniqueCheck unique pg_attribute_unused(), bool unchanged, IndexInfo *info)
 {
-	const VecIdxType *type = vecidx_row_type(index);
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx aminsert", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	VecIdxHandle *handle;
-	float	   *row;
-	int			dimensions;
+	Statement  *statement = info->ii_AmCache;
+	MemoryContext old;
 
 	if (isnull[0])
-	{
-		MemoryContextSwitchTo(old);
-		MemoryContextDelete(context);
 		return false;
-	}
-	handle = vecidx_handle_acquire(index);
-	vecidx_handle_release_with(handle, context);
-	row = vecidx_row_decode(index, &type->decoder, type->metric, values[0], handle->fixed.dimensions, &dimensions);
-	if (row != NULL)
-	{
-		if (handle->fixed.dimensions == 0)
-			fix_dimensions(handle, dimensions);
-		if (handle->fixed.dimensions != (uint32) dimensions)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("vector has %d dimensions, but index \"%s\" has %u",
-							dimensions, RelationGetRelationName(index), handle->fixed.dimensions)));
-		vecidx_inserter_add(vecidx_inserter_create(handle, true), row, tid);
-	}
+	if (statement == NULL)
+		statement = begin_statement(index, info);
+	statement->handle->index = index;
+	old = MemoryContextSwitchTo(statement->row);
+	insert_row(statement, values[0], tid, unchanged);
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextReset(statement->row);
 	return false;
 }

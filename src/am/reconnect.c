@@ -58,6 +58,7 @@ typedef struct Reconnect
 	/* copies of lists */
 	VecIdxAdjacencySlot *slot;
 	VecIdxAdjacencySlot *full;
+	VecIdxAdjacencySlot *wanted;
 } Reconnect;
 
 static Reconnect *
@@ -84,6 +85,7 @@ begin_reconnect(VecIdxHandle *handle)
 	reconnect->row = MemoryContextAlloc(context, params.dimensions * sizeof(float));
 	reconnect->slot = MemoryContextAlloc(context, slot);
 	reconnect->full = MemoryContextAlloc(context, slot);
+	reconnect->wanted = MemoryContextAlloc(context, slot);
 	return reconnect;
 }
 
@@ -233,40 +235,40 @@ names(const Reconnect *reconnect, const VecIdxAdjacencySlot *slot, uint32 node)
 	return false;
 }
 
+/* Names a node at some place of a list that is still as it was copied. */
+static bool
+write_link(Reconnect *reconnect, VecIdxAdjacencySlot *seen, int at, uint32 node)
+{
+	VecIdxAdjacencySlot *wanted = reconnect->wanted;
+	VecIdxEdge	edge = {.run = VECIDX_RUN_ADJACENCY, .slot = seen->node, .owner = seen->node, .seen = seen, .wanted = wanted};
+	uint32		offset;
+
+	memcpy(wanted, seen, reconnect->handle->layout.run[VECIDX_RUN_ADJACENCY].size);
+	VecIdxAdjacencyNeighbours(wanted)[at] = node;
+	wanted->neighbours = Max(wanted->neighbours, at + 1);
+	edge.block = vecidx_handle_locate(reconnect->handle, VECIDX_RUN_ADJACENCY, seen->node, &offset);
+	return vecidx_edges_write(reconnect->handle, &edge, 1, true) == 0;
+}
+
 /* Adds a link if there is room; true if it is there now. */
 static bool
 append_link(Reconnect *reconnect, uint32 owner, uint32 node)
 {
 	VecIdxAdjacencySlot *slot = reconnect->slot;
-	uint32		ids[VECIDX_LIST_MAX];
 
 	for (int try = 0; try < LIST_TRIES; try++)
 	{
-		vecidx_slot_read(reconnect->handle, VECIDX_RUN_ADJACENCY, owner, slot);
+		vecidx_peek_slot(reconnect->handle, VECIDX_RUN_ADJACENCY, owner, slot);
 		if (slot->state != VECIDX_LIVE)
 			return false;
 		if (names(reconnect, slot, node))
 			return true;
 		if (slot->neighbours >= reconnect->room)
 			return false;
-		memcpy(ids, VecIdxAdjacencyNeighbours(slot), slot->neighbours * sizeof(uint32));
-		ids[slot->neighbours] = node;
-		if (vecidx_edge_replace(reconnect->handle, slot, ids, slot->neighbours + 1, true))
+		if (write_link(reconnect, slot, slot->neighbours, node))
 			return true;
 	}
 	return false;
-}
-
-/* Replaces one link of a list that is as it was copied. */
-static bool
-replace_link(Reconnect *reconnect, const VecIdxAdjacencySlot *slot, int at, uint32 node)
-{
-	uint32		ids[VECIDX_LIST_MAX];
-	int			count = Min(slot->neighbours, reconnect->room);
-
-	memcpy(ids, VecIdxAdjacencyNeighbours(slot), count * sizeof(uint32));
-	ids[at] = node;
-	return vecidx_edge_replace(reconnect->handle, slot, ids, count, true);
 }
 
 /* Which link of a list leads farthest from the node to be joined, or nearest to it? */
@@ -309,7 +311,7 @@ force_link(Reconnect *reconnect, uint32 joined, uint32 node)
 		if (slot->state != VECIDX_LIVE)
 			return false;
 		if (slot->neighbours >= reconnect->room &&
-			replace_link(reconnect, slot, pick_link(reconnect, slot, true), node))
+			write_link(reconnect, slot, pick_link(reconnect, slot, true), node))
 			return true;
 	}
 	return false;
@@ -325,7 +327,7 @@ divert_link(Reconnect *reconnect, uint32 owner, uint32 joined)
 	{
 		int			at;
 
-		vecidx_slot_read(reconnect->handle, VECIDX_RUN_ADJACENCY, owner, full);
+		vecidx_peek_slot(reconnect->handle, VECIDX_RUN_ADJACENCY, owner, full);
 		if (full->state != VECIDX_LIVE || full->neighbours == 0)
 			return false;
 		if (names(reconnect, full, joined))
@@ -333,7 +335,7 @@ divert_link(Reconnect *reconnect, uint32 owner, uint32 joined)
 		at = pick_link(reconnect, full, false);
 		if (!force_link(reconnect, joined, VecIdxAdjacencyNeighbours(full)[at]))
 			return false;
-		if (replace_link(reconnect, full, at, joined))
+		if (write_link(reconnect, full, at, joined))
 			return true;
 	}
 	return false;

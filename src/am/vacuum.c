@@ -27,12 +27,21 @@
 #include "utils/memutils.h"
 
 #include "am/am.h"
+#include "am/pause.h"
 #include "am/reconnect.h"
 #include "compat.h"
 #include "page/meta.h"
+#include "page/peek.h"
 
 /* Replacements taken from each tombstone's neighbours. */
 #define SPLICE_CANDIDATES	3
+
+/* A TID to be taken out of a slot of the page at hand. */
+typedef struct DeadTid
+{
+	uint32		slot;
+	ItemPointerData tid;
+} DeadTid;
 
 typedef struct Vacuum
 {
@@ -46,9 +55,12 @@ typedef struct Vacuum
 	IndexBulkDeleteResult *stats;
 	IndexBulkDeleteCallback callback;
 	void	   *callback_state;
+	DeadTid    *dead_tids;		/* of the page at hand, by slot */
+	uint32		dead_tid_count;
+	uint32		dead_tid_room;
 
 	/* repair */
-	MemoryContext work;			/* reset after each list */
+	MemoryContext work;			/* reset after each page of lists */
 	VecIdxStore store;
 	uint8	   *dead;			/* bitmap of tombstones */
 	uint32		dead_count;
@@ -57,7 +69,7 @@ typedef struct Vacuum
 	int			heir_level;
 	char	   *page;			/* copy of the page at hand */
 	VecIdxAdjacencySlot *adjacency;
-	VecIdxUpperSlot *upper;
+	VecIdxEdge	beyond;			/* a tombstone's list, to be looked at */
 } Vacuum;
 
 static Vacuum *
@@ -66,6 +78,7 @@ begin_vacuum(Relation index)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx vacuum", ALLOCSET_DEFAULT_SIZES);
 	Vacuum	   *vacuum = MemoryContextAllocZero(context, sizeof(Vacuum));
 	VecIdxHandle *handle = vecidx_handle_acquire(index);
+	Size		slot_room;
 
 	vecidx_handle_release_with(handle, context);
 	vacuum->handle = handle;
@@ -74,9 +87,13 @@ begin_vacuum(Relation index)
 	vacuum->uppers = handle->state.uppers;
 	if (vacuum->nodes == 0)
 		return vacuum;
+	slot_room = Max(handle->layout.run[VECIDX_RUN_ADJACENCY].size, handle->layout.run[VECIDX_RUN_UPPER].size);
 	vacuum->page = MemoryContextAlloc(context, BLCKSZ);
 	vacuum->adjacency = MemoryContextAlloc(context, handle->layout.run[VECIDX_RUN_ADJACENCY].size);
-	vacuum->upper = MemoryContextAlloc(context, handle->layout.run[VECIDX_RUN_UPPER].size);
+	vacuum->beyond.seen = MemoryContextAlloc(context, slot_room);
+	vacuum->beyond.wanted = MemoryContextAlloc(context, slot_room);
+	vacuum->dead_tid_room = 64;
+	vacuum->dead_tids = MemoryContextAlloc(context, vacuum->dead_tid_room * sizeof(DeadTid));
 	return vacuum;
 }
 
@@ -142,9 +159,45 @@ get_tid(const VecIdxAdjacencySlot *slot, uint32 i)
 	return tid;
 }
 
-/* Takes dead TIDs out of a slot; returns their number. */
+/* Notes the dead TIDs of a slot; a TID that is dead stays so until all indexes have been vacuumed. */
+static void
+note_dead_tids(Vacuum *vacuum, const VecIdxAdjacencySlot *slot)
+{
+	uint32		count = slot_tids(vacuum, slot);
+
+	vacuum->stats->num_index_tuples += count;
+	for (uint32 i = 0; i < count; i++)
+	{
+		ItemPointerData tid = get_tid(slot, i);
+
+		if (!vacuum->callback(&tid, vacuum->callback_state))
+			continue;
+		if (vacuum->dead_tid_count == vacuum->dead_tid_room)
+		{
+			vacuum->dead_tid_room *= 2;
+			vacuum->dead_tids = repalloc(vacuum->dead_tids, vacuum->dead_tid_room * sizeof(DeadTid));
+		}
+		vacuum->dead_tids[vacuum->dead_tid_count].slot = slot->node;
+		vacuum->dead_tids[vacuum->dead_tid_count++].tid = tid;
+	}
+}
+
+static bool
+is_noted(const DeadTid *dead, uint32 count, ItemPointerData tid)
+{
+	for (uint32 i = 0; i < count; i++)
+	{
+		ItemPointerData noted = dead[i].tid;
+
+		if (ItemPointerEquals(&noted, &tid))
+			return true;
+	}
+	return false;
+}
+
+/* Takes noted TIDs out of a slot; returns their number. */
 static uint32
-remove_tids(Vacuum *vacuum, VecIdxAdjacencySlot *slot)
+remove_tids(Vacuum *vacuum, VecIdxAdjacencySlot *slot, const DeadTid *dead, uint32 dead_count)
 {
 	uint32		count = slot_tids(vacuum, slot);
 	uint32		kept = 0;
@@ -153,27 +206,11 @@ remove_tids(Vacuum *vacuum, VecIdxAdjacencySlot *slot)
 	{
 		ItemPointerData tid = get_tid(slot, i);
 
-		if (vacuum->callback(&tid, vacuum->callback_state))
-			continue;
-		memcpy((char *) slot->tid + kept++ * sizeof(ItemPointerData), &tid, sizeof(ItemPointerData));
+		if (!is_noted(dead, dead_count, tid))
+			memcpy((char *) slot->tid + kept++ * sizeof(ItemPointerData), &tid, sizeof(ItemPointerData));
 	}
 	slot->tids = kept;
 	return count - kept;
-}
-
-static bool
-has_dead_tids(Vacuum *vacuum, const VecIdxAdjacencySlot *slot)
-{
-	uint32		count = slot_tids(vacuum, slot);
-
-	for (uint32 i = 0; i < count; i++)
-	{
-		ItemPointerData tid = get_tid(slot, i);
-
-		if (vacuum->callback(&tid, vacuum->callback_state))
-			return true;
-	}
-	return false;
 }
 
 static void
@@ -186,26 +223,30 @@ bury_node(VecIdxAdjacencySlot *slot, uint32 *buried)
 	}
 }
 
-/* Does the same again on the page itself, under lock. */
+/* Takes the noted TIDs out of the page itself, under lock. */
 static void
-clean_page(Vacuum *vacuum, uint32 first, uint32 count)
+clean_page(Vacuum *vacuum)
 {
 	VecIdxEdit	edit;
 	uint32		buried = 0;
+	uint32		removed = 0;
 
 	vecidx_edit_begin(&edit, vacuum->handle->index, true);
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 from = 0; from < vacuum->dead_tid_count;)
 	{
-		VecIdxAdjacencySlot *slot = vecidx_edit_slot(&edit, vacuum->handle, VECIDX_RUN_ADJACENCY, first + i);
-		uint32		removed = remove_tids(vacuum, slot);
+		const DeadTid *dead = &vacuum->dead_tids[from];
+		VecIdxAdjacencySlot *slot = vecidx_edit_slot(&edit, vacuum->handle, VECIDX_RUN_ADJACENCY, dead->slot);
+		uint32		count = 1;
 
-		if (removed == 0)
-			continue;
-		vacuum->stats->tuples_removed += removed;
+		while (from + count < vacuum->dead_tid_count && dead[count].slot == dead->slot)
+			count++;
+		removed += remove_tids(vacuum, slot, dead, count);
 		bury_node(slot, &buried);
 		vecidx_slot_seal(&vacuum->handle->layout, VECIDX_RUN_ADJACENCY, slot);
+		from += count;
 	}
 	vecidx_edit_finish(&edit);
+	vacuum->stats->tuples_removed += removed;
 	vacuum->dead_count += buried;
 }
 
@@ -217,17 +258,12 @@ remove_dead_tids(Vacuum *vacuum)
 	while (first < vacuum->nodes)
 	{
 		uint32		count = copy_page(vacuum, VECIDX_RUN_ADJACENCY, first, vacuum->nodes);
-		bool		dirty = false;
 
+		vacuum->dead_tid_count = 0;
 		for (uint32 i = 0; i < count; i++)
-		{
-			const VecIdxAdjacencySlot *slot = copied_slot(vacuum, VECIDX_RUN_ADJACENCY, i);
-
-			vacuum->stats->num_index_tuples += slot_tids(vacuum, slot);
-			dirty = dirty || has_dead_tids(vacuum, slot);
-		}
-		if (dirty)
-			clean_page(vacuum, first, count);
+			note_dead_tids(vacuum, copied_slot(vacuum, VECIDX_RUN_ADJACENCY, i));
+		if (vacuum->dead_tid_count > 0)
+			clean_page(vacuum);
 		first += count;
 	}
 	vacuum->stats->num_index_tuples -= vacuum->stats->tuples_removed;
@@ -255,14 +291,22 @@ free_slot(Vacuum *vacuum, VecIdxMeta *meta, VecIdxAdjacencySlot *slot)
 
 /* Says in the code slot that there is no node, so that sweeps pass over it. */
 static void
+fill_blank(Vacuum *vacuum, VecIdxCodeSlot *slot, uint32 node)
+{
+	const VecIdxLayout *layout = &vacuum->handle->layout;
+
+	memset(slot, 0, layout->run[VECIDX_RUN_CODE].size);
+	slot->mark = vecidx_layout_mark(layout, node);
+	slot->state = VECIDX_FREE;
+	vecidx_slot_seal(layout, VECIDX_RUN_CODE, slot);
+}
+
+/* The same in a record of its own. */
+static void
 blank_code(Vacuum *vacuum, uint32 node)
 {
-	VecIdxHandle *handle = vacuum->handle;
-
-	memset(vacuum->store.code, 0, handle->layout.run[VECIDX_RUN_CODE].size);
-	vacuum->store.code->mark = vecidx_layout_mark(&handle->layout, node);
-	vacuum->store.code->state = VECIDX_FREE;
-	vecidx_slot_write(handle, VECIDX_RUN_CODE, node, vacuum->store.code, true);
+	fill_blank(vacuum, vacuum->store.code, node);
+	vecidx_slot_write(vacuum->handle, VECIDX_RUN_CODE, node, vacuum->store.code, true);
 }
 
 /*
@@ -406,79 +450,111 @@ raise_epoch(Vacuum *vacuum)
  * given either another life.
  */
 static bool
-leads_there(Vacuum *vacuum, uint32 node, uint32 upper, int level)
+leads_there(Vacuum *vacuum, const VecIdxNeighbour *link, int level)
 {
 	VecIdxUpperSlot *slot = vacuum->store.upper;
 
 	if (level == 0)
 		return true;
-	vecidx_slot_read(vacuum->handle, VECIDX_RUN_UPPER, upper, slot);
-	return slot->state == VECIDX_LIVE && slot->node == node && slot->level == level;
+	vecidx_peek_slot(vacuum->handle, VECIDX_RUN_UPPER, link->upper, slot);
+	return slot->state == VECIDX_LIVE && slot->node == link->node && slot->level == level;
 }
+
+/* Room for a list with replacements: all that is left, a few for each, and those among whom these are chosen. */
+#define SPLICE_ROOM		(VECIDX_LIST_MAX * (1 + SPLICE_CANDIDATES) + VECIDX_LIST_MAX)
+
+/* A list without its tombstones, as it grows. */
+typedef struct Splice
+{
+	uint32		owner;
+	int			level;
+	const uint8 *vector;		/* the owner's */
+	int			count;
+	VecIdxNeighbour neighbours[SPLICE_ROOM];
+} Splice;
 
 /* Adds a neighbour unless it is dead, the owner, or there already. */
 static void
-add_neighbour(Vacuum *vacuum, uint32 owner, const uint8 *vector, VecIdxNeighbour *neighbours, int *count,
-			  uint32 node, uint32 upper)
+add_neighbour(Vacuum *vacuum, Splice *splice, const VecIdxNeighbour *added)
 {
-	VecIdxNeighbour *neighbour = &neighbours[*count];
+	VecIdxNeighbour *neighbour = &splice->neighbours[splice->count];
 
-	if (node == owner || is_dead(vacuum, node))
+	if (added->node == splice->owner || is_dead(vacuum, added->node))
 		return;
-	for (int i = 0; i < *count; i++)
+	for (int i = 0; i < splice->count; i++)
 	{
-		if (neighbours[i].node == node)
+		if (splice->neighbours[i].node == added->node)
 			return;
 	}
-	neighbour->vector = vacuum->store.source.vector(&vacuum->store.source, node);
+	*neighbour = *added;
+	neighbour->vector = vacuum->store.source.vector(&vacuum->store.source, added->node);
 	if (neighbour->vector == NULL)
 		return;
-	neighbour->node = node;
-	neighbour->upper = upper;
-	neighbour->distance = vecidx_quant_pair(vacuum->handle->quantizer, vector, neighbour->vector);
-	(*count)++;
+	neighbour->distance = vecidx_quant_pair(vacuum->handle->quantizer, splice->vector, neighbour->vector);
+	splice->count++;
 }
 
-/* Leaves only the nearest few of those added since "from". */
+/* Adds the nearest few of a tombstone's own neighbours. */
 static void
-cap_added(VecIdxNeighbour *neighbours, int from, int *count)
+add_replacements(Vacuum *vacuum, Splice *splice, const VecIdxNeighbour *dead)
 {
-	qsort(neighbours + from, *count - from, sizeof(VecIdxNeighbour), vecidx_prune_compare);
-	*count = Min(*count, from + SPLICE_CANDIDATES);
+	VecIdxEdge *beyond = &vacuum->beyond;
+	const VecIdxUpperSlot *upper = beyond->seen;
+	VecIdxNeighbour links[VECIDX_LIST_MAX];
+	int			from = splice->count;
+	int			count;
+
+	beyond->run = splice->level == 0 ? VECIDX_RUN_ADJACENCY : VECIDX_RUN_UPPER;
+	beyond->slot = splice->level == 0 ? dead->node : dead->upper;
+	vecidx_edge_look(vacuum->handle, beyond);
+	if (splice->level > 0 && (upper->node != dead->node || upper->level != splice->level))
+		return;
+	count = vecidx_edge_list(beyond, links, vecidx_link_room(vacuum->handle->fixed.m, splice->level));
+	for (int i = 0; i < count; i++)
+	{
+		if (leads_there(vacuum, &links[i], splice->level))
+			add_neighbour(vacuum, splice, &links[i]);
+	}
+	qsort(splice->neighbours + from, splice->count - from, sizeof(VecIdxNeighbour), vecidx_prune_compare);
+	splice->count = Min(splice->count, from + SPLICE_CANDIDATES);
 }
 
-/* The live neighbours of a list on level 0, with replacements for the dead ones; pruned to what fits. */
-static int
-splice_list(Vacuum *vacuum, const VecIdxAdjacencySlot *seen, VecIdxNeighbour *neighbours)
+/* The live neighbours of a list, with replacements for the dead ones, pruned to what fits; false if nothing has to be done. */
+static bool
+splice_list(Vacuum *vacuum, VecIdxEdge *edge, int level, Splice *splice)
 {
 	VecIdxHandle *handle = vacuum->handle;
-	const uint32 *ids = VecIdxAdjacencyNeighbours(seen);
-	const uint8 *vector = vacuum->store.source.vector(&vacuum->store.source, seen->node);
-	int			count = 0;
+	int			room = vecidx_link_room(handle->fixed.m, level);
+	VecIdxNeighbour list[VECIDX_LIST_MAX];
+	int			count;
+	bool		any_dead = false;
 
-	if (vector == NULL)
-		return -1;
-	for (int i = 0; i < seen->neighbours; i++)
-		add_neighbour(vacuum, seen->node, vector, neighbours, &count, ids[i], VECIDX_NONE);
-	for (int i = 0; i < seen->neighbours; i++)
+	vecidx_edge_look(handle, edge);
+	if (!vecidx_edge_lives(edge, level))
+		return false;
+	count = vecidx_edge_list(edge, list, room);
+	splice->owner = edge->owner;
+	splice->level = level;
+	splice->count = 0;
+	splice->vector = vacuum->store.source.vector(&vacuum->store.source, edge->owner);
+	if (splice->vector == NULL)
+		return false;
+	for (int i = 0; i < count; i++)
+		add_neighbour(vacuum, splice, &list[i]);
+	for (int i = 0; i < count; i++)
 	{
-		int			from = count;
-
-		if (!is_dead(vacuum, ids[i]))
+		if (!is_dead(vacuum, list[i].node))
 			continue;
-		vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, ids[i], vacuum->adjacency);
-		for (int j = 0; j < vacuum->adjacency->neighbours; j++)
-			add_neighbour(vacuum, seen->node, vector, neighbours, &count,
-						  VecIdxAdjacencyNeighbours(vacuum->adjacency)[j], VECIDX_NONE);
-		cap_added(neighbours, from, &count);
+		any_dead = true;
+		add_replacements(vacuum, splice, &list[i]);
 	}
-	if (count > vecidx_link_room(handle->fixed.m, 0))
-		count = vecidx_prune(handle->quantizer, neighbours, count, vecidx_link_room(handle->fixed.m, 0));
-	return count;
+	if (!any_dead)
+		return false;
+	if (splice->count > room)
+		splice->count = vecidx_prune(handle->quantizer, splice->neighbours, splice->count, room);
+	vecidx_edge_want(edge, splice->neighbours, splice->count);
+	return true;
 }
-
-/* Room for a list with replacements: all that is left, and a few for each. */
-#define SPLICE_ROOM		(VECIDX_LIST_MAX * (1 + SPLICE_CANDIDATES) + VECIDX_LIST_MAX)
 
 static bool
 names_dead(const Vacuum *vacuum, const VecIdxAdjacencySlot *slot)
@@ -493,87 +569,6 @@ names_dead(const Vacuum *vacuum, const VecIdxAdjacencySlot *slot)
 			return true;
 	}
 	return false;
-}
-
-/* Repeats until the list it worked from is still the one on the page. */
-static void
-splice_node(Vacuum *vacuum, uint32 node)
-{
-	VecIdxHandle *handle = vacuum->handle;
-	VecIdxAdjacencySlot *seen = MemoryContextAlloc(vacuum->work, handle->layout.run[VECIDX_RUN_ADJACENCY].size);
-	VecIdxNeighbour *neighbours = MemoryContextAlloc(vacuum->work, SPLICE_ROOM * sizeof(VecIdxNeighbour));
-	uint32		ids[VECIDX_LIST_MAX];
-	int			count;
-
-	do
-	{
-		VecIdxVacuumDelayPoint(false);
-		vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, node, seen);
-		if (!names_dead(vacuum, seen))
-			break;
-		count = splice_list(vacuum, seen, neighbours);
-		for (int i = 0; i < count; i++)
-			ids[i] = neighbours[i].node;
-	} while (count >= 0 && !vecidx_edge_replace(handle, seen, ids, count, true));
-	vecidx_store_query(&vacuum->store, NULL);
-	MemoryContextReset(vacuum->work);
-}
-
-static void
-splice_ground(Vacuum *vacuum, uint32 nodes)
-{
-	uint32		first = 0;
-
-	while (first < nodes)
-	{
-		uint32		count = copy_page(vacuum, VECIDX_RUN_ADJACENCY, first, nodes);
-
-		for (uint32 i = 0; i < count; i++)
-		{
-			const VecIdxAdjacencySlot *slot = copied_slot(vacuum, VECIDX_RUN_ADJACENCY, i);
-
-			if (slot->state == VECIDX_LIVE && vacuum->heir == VECIDX_NONE)
-				vacuum->heir = slot->node;
-			if (names_dead(vacuum, slot))
-				splice_node(vacuum, slot->node);
-		}
-		first += count;
-	}
-}
-
-/* The same for a list on an upper level. */
-static int
-splice_upper_list(Vacuum *vacuum, const VecIdxUpperSlot *seen, VecIdxNeighbour *neighbours)
-{
-	VecIdxHandle *handle = vacuum->handle;
-	const VecIdxUpperLink *links = VecIdxUpperLinks(seen);
-	const uint8 *vector = vacuum->store.source.vector(&vacuum->store.source, seen->node);
-	int			count = 0;
-
-	if (vector == NULL)
-		return -1;
-	for (int i = 0; i < seen->links; i++)
-		add_neighbour(vacuum, seen->node, vector, neighbours, &count, links[i].node, links[i].upper);
-	for (int i = 0; i < seen->links; i++)
-	{
-		const VecIdxUpperLink *beyond = VecIdxUpperLinks(vacuum->upper);
-		int			from = count;
-
-		if (!is_dead(vacuum, links[i].node))
-			continue;
-		vecidx_slot_read(handle, VECIDX_RUN_UPPER, links[i].upper, vacuum->upper);
-		if (vacuum->upper->node != links[i].node || vacuum->upper->level != seen->level)
-			continue;
-		for (int j = 0; j < vacuum->upper->links; j++)
-		{
-			if (leads_there(vacuum, beyond[j].node, beyond[j].upper, seen->level))
-				add_neighbour(vacuum, seen->node, vector, neighbours, &count, beyond[j].node, beyond[j].upper);
-		}
-		cap_added(neighbours, from, &count);
-	}
-	if (count > handle->fixed.m)
-		count = vecidx_prune(handle->quantizer, neighbours, count, handle->fixed.m);
-	return count;
 }
 
 static bool
@@ -591,30 +586,86 @@ upper_names_dead(const Vacuum *vacuum, const VecIdxUpperSlot *slot)
 	return false;
 }
 
-static void
-splice_upper(Vacuum *vacuum, uint32 upper)
+/* Lists of a page that name tombstones. */
+typedef struct Lists
 {
-	VecIdxHandle *handle = vacuum->handle;
-	VecIdxUpperSlot *seen = MemoryContextAlloc(vacuum->work, handle->layout.run[VECIDX_RUN_UPPER].size);
-	VecIdxNeighbour *neighbours = MemoryContextAlloc(vacuum->work, SPLICE_ROOM * sizeof(VecIdxNeighbour));
-	VecIdxUpperLink links[VECIDX_MAX_M];
+	VecIdxEdge *edges;
+	int		   *levels;			/* by slot of the page */
+	uint32		first;			/* first slot of the page */
 	int			count;
+} Lists;
 
-	do
+static void
+begin_lists(Vacuum *vacuum, Lists *lists, uint32 first, uint32 slots)
+{
+	lists->edges = MemoryContextAlloc(vacuum->work, slots * sizeof(VecIdxEdge));
+	lists->levels = MemoryContextAlloc(vacuum->work, slots * sizeof(int));
+	lists->first = first;
+	lists->count = 0;
+}
+
+static void
+add_list(Vacuum *vacuum, Lists *lists, VecIdxRunKind run, uint32 slot, uint32 owner)
+{
+	VecIdxEdge *edge = &lists->edges[lists->count++];
+	Size		size = vacuum->handle->layout.run[run].size;
+
+	edge->run = run;
+	edge->slot = slot;
+	edge->owner = owner;
+	edge->seen = MemoryContextAlloc(vacuum->work, size);
+	edge->wanted = MemoryContextAlloc(vacuum->work, size);
+}
+
+/* Repeats until each list that it worked from is still the one on the page. */
+static void
+splice_lists(Vacuum *vacuum, Lists *lists)
+{
+	Splice	   *splice = MemoryContextAlloc(vacuum->work, sizeof(Splice));
+
+	while (lists->count > 0)
 	{
-		VecIdxVacuumDelayPoint(false);
-		vecidx_slot_read(handle, VECIDX_RUN_UPPER, upper, seen);
-		if (!upper_names_dead(vacuum, seen))
-			break;
-		count = splice_upper_list(vacuum, seen, neighbours);
-		for (int i = 0; i < count; i++)
+		int			planned = 0;
+
+		for (int i = 0; i < lists->count; i++)
 		{
-			links[i].node = neighbours[i].node;
-			links[i].upper = neighbours[i].upper;
+			VecIdxEdge	edge = lists->edges[i];
+
+			VecIdxVacuumDelayPoint(false);
+			if (splice_list(vacuum, &edge, lists->levels[edge.slot - lists->first], splice))
+				lists->edges[planned++] = edge;
 		}
-	} while (count >= 0 && !vecidx_edge_replace_upper(handle, upper, seen, links, count, true));
-	vecidx_store_query(&vacuum->store, NULL);
+		vecidx_pause("vacuum-planned");
+		lists->count = vecidx_edges_write(vacuum->handle, lists->edges, planned, true);
+		vecidx_store_query(&vacuum->store, NULL);
+	}
 	MemoryContextReset(vacuum->work);
+}
+
+static void
+splice_ground(Vacuum *vacuum, uint32 nodes)
+{
+	uint32		first = 0;
+
+	while (first < nodes)
+	{
+		uint32		count = copy_page(vacuum, VECIDX_RUN_ADJACENCY, first, nodes);
+		Lists		lists;
+
+		begin_lists(vacuum, &lists, first, count);
+		for (uint32 i = 0; i < count; i++)
+		{
+			const VecIdxAdjacencySlot *slot = copied_slot(vacuum, VECIDX_RUN_ADJACENCY, i);
+
+			lists.levels[i] = 0;
+			if (slot->state == VECIDX_LIVE && vacuum->heir == VECIDX_NONE)
+				vacuum->heir = slot->node;
+			if (names_dead(vacuum, slot))
+				add_list(vacuum, &lists, VECIDX_RUN_ADJACENCY, slot->node, slot->node);
+		}
+		splice_lists(vacuum, &lists);
+		first += count;
+	}
 }
 
 static void
@@ -625,11 +676,14 @@ splice_uppers(Vacuum *vacuum, uint32 uppers)
 	while (first < uppers)
 	{
 		uint32		count = copy_page(vacuum, VECIDX_RUN_UPPER, first, uppers);
+		Lists		lists;
 
+		begin_lists(vacuum, &lists, first, count);
 		for (uint32 i = 0; i < count; i++)
 		{
 			const VecIdxUpperSlot *slot = copied_slot(vacuum, VECIDX_RUN_UPPER, i);
 
+			lists.levels[i] = slot->level;
 			if (slot->state == VECIDX_LIVE && !is_dead(vacuum, slot->node) && slot->level > vacuum->heir_level)
 			{
 				vacuum->heir = slot->node;
@@ -637,8 +691,9 @@ splice_uppers(Vacuum *vacuum, uint32 uppers)
 				vacuum->heir_level = slot->level;
 			}
 			if (upper_names_dead(vacuum, slot))
-				splice_upper(vacuum, first + i);
+				add_list(vacuum, &lists, VECIDX_RUN_UPPER, first + i, slot->node);
 		}
+		splice_lists(vacuum, &lists);
 		first += count;
 	}
 }
@@ -671,57 +726,118 @@ replace_entry(Vacuum *vacuum, const VecIdxMetaState *before)
 	return true;
 }
 
-/* Takes the highest level off a dead node and frees its upper slot. */
+/*
+ * Takes a dead node off the upper levels and frees its upper slots.  The list
+ * of free ones names them in ascending order afterwards, so that a node of as
+ * many levels finds them as they are.
+ */
 static void
-lower_node(Vacuum *vacuum, uint32 node, uint32 upper, int level)
+lower_node(Vacuum *vacuum, uint32 node, uint32 upper, int levels)
 {
 	VecIdxHandle *handle = vacuum->handle;
+	VecIdxSlotRef refs[VECIDX_MAX_LEVEL + 1];
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
 	VecIdxAdjacencySlot *slot;
-	VecIdxUpperSlot *freed;
-	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_UPPER, upper, NULL}};
 
+	for (int level = 1; level <= levels; level++)
+		refs[level] = (VecIdxSlotRef) {VECIDX_RUN_UPPER, upper + level - 1, NULL};
+	refs[0] = (VecIdxSlotRef) {VECIDX_RUN_ADJACENCY, node, NULL};
 	vecidx_edit_begin(&edit, handle->index, true);
 	meta = vecidx_meta_edit(&edit, handle);
-	vecidx_edit_slots(&edit, handle, refs, 2);
+	vecidx_edit_slots(&edit, handle, refs, levels + 1);
 	slot = refs[0].image;
-	freed = refs[1].image;
-	slot->level = level - 1;
-	if (level == 1)
-		slot->upper = VECIDX_NONE;
+	slot->level = 0;
+	slot->upper = VECIDX_NONE;
 	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
-	memset(freed, 0, handle->layout.run[VECIDX_RUN_UPPER].size);
-	freed->state = VECIDX_FREE;
-	freed->node = meta->state.free_upper;
-	vecidx_slot_seal(&handle->layout, VECIDX_RUN_UPPER, freed);
-	meta->state.free_upper = upper;
-	meta->state.free_uppers++;
-	meta->state.level_nodes[level]--;
+	for (int level = levels; level >= 1; level--)
+	{
+		VecIdxUpperSlot *freed = refs[level].image;
+
+		memset(freed, 0, handle->layout.run[VECIDX_RUN_UPPER].size);
+		freed->state = VECIDX_FREE;
+		freed->node = meta->state.free_upper;
+		vecidx_slot_seal(&handle->layout, VECIDX_RUN_UPPER, freed);
+		meta->state.free_upper = upper + level - 1;
+		meta->state.free_uppers++;
+		meta->state.level_nodes[level]--;
+	}
 	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
 }
 
+/* Frees the tombstones from first to last, which share a page of lists and one of codes, unless these span pages. */
 static void
-free_node(Vacuum *vacuum, uint32 node)
+free_nodes(Vacuum *vacuum, uint32 first, uint32 last)
 {
 	VecIdxHandle *handle = vacuum->handle;
+	bool		together = handle->layout.run[VECIDX_RUN_CODE].span == 1;
+	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, last, NULL}, {VECIDX_RUN_CODE, last, NULL}};
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
-	VecIdxAdjacencySlot *slot;
 
-	VecIdxVacuumDelayPoint(false);
-	vecidx_slot_read(handle, VECIDX_RUN_ADJACENCY, node, vacuum->adjacency);
-	for (int level = vacuum->adjacency->level; level > 0; level--)
-		lower_node(vacuum, node, vacuum->adjacency->upper + level - 1, level);
-	blank_code(vacuum, node);
+	for (uint32 node = first; node <= last && !together; node++)
+	{
+		if (is_dead(vacuum, node))
+			blank_code(vacuum, node);
+	}
 	vecidx_edit_begin(&edit, handle->index, true);
 	meta = vecidx_meta_edit(&edit, handle);
-	slot = vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, node);
-	free_slot(vacuum, meta, slot);
-	meta->state.tombstones -= Min(meta->state.tombstones, 1);
+	vecidx_edit_slots(&edit, handle, refs, together ? 2 : 1);
+	for (uint32 node = last + 1; node-- > first;)
+	{
+		if (!is_dead(vacuum, node))
+			continue;
+		if (together)
+			fill_blank(vacuum, vecidx_edit_slot(&edit, handle, VECIDX_RUN_CODE, node), node);
+		free_slot(vacuum, meta, vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, node));
+		meta->state.tombstones -= Min(meta->state.tombstones, 1);
+	}
 	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
+}
+
+/* The first of the slots that share with this one the page of lists and the page of codes. */
+static uint32
+first_together(Vacuum *vacuum, uint32 node)
+{
+	VecIdxHandle *handle = vacuum->handle;
+	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_ADJACENCY, node);
+
+	if (handle->layout.run[VECIDX_RUN_CODE].span == 1)
+		first = Max(first, vecidx_handle_first(handle, VECIDX_RUN_CODE, node));
+	return first;
+}
+
+/*
+ * From the last node to the first: the lists of free slots name them in
+ * ascending order afterwards, so that what is inserted together comes to lie
+ * together.
+ */
+static void
+free_tombstones(Vacuum *vacuum)
+{
+	uint32		end = vacuum->nodes;
+
+	while (end > 0)
+	{
+		uint32		first = first_together(vacuum, end - 1);
+		bool		any = false;
+
+		VecIdxVacuumDelayPoint(false);
+		for (uint32 node = end; node-- > first;)
+		{
+			if (!is_dead(vacuum, node))
+				continue;
+			any = true;
+			vecidx_peek_slot(vacuum->handle, VECIDX_RUN_ADJACENCY, node, vacuum->adjacency);
+			if (vacuum->adjacency->level > 0)
+				lower_node(vacuum, node, vacuum->adjacency->upper, vacuum->adjacency->level);
+		}
+		if (any)
+			free_nodes(vacuum, first, end - 1);
+		end = first;
+	}
 }
 
 /*
@@ -746,7 +862,9 @@ repair_graph(Vacuum *vacuum)
 	note_tombstones(vacuum);
 	if (vacuum->dead_count == 0)
 		return;
+	vecidx_pause("vacuum-noted");
 	raise_epoch(vacuum);
+	vecidx_pause("vacuum-epoch");
 	do
 	{
 		vecidx_handle_refresh(vacuum->handle);
@@ -760,11 +878,8 @@ repair_graph(Vacuum *vacuum)
 	/* while there are tombstones: if it is interrupted, the next vacuum does it */
 	if (reconnect_pays(vacuum))
 		vecidx_reconnect(vacuum->handle);
-	for (uint32 node = 0; node < vacuum->nodes; node++)
-	{
-		if (is_dead(vacuum, node))
-			free_node(vacuum, node);
-	}
+	vecidx_pause("vacuum-spliced");
+	free_tombstones(vacuum);
 }
 
 IndexBulkDeleteResult *

@@ -254,23 +254,90 @@ store_enter(VecIdxSource *source, int floor, int *level, VecIdxCandidate **batch
 	return entries->count;
 }
 
-/* Reads the vector under lock, together with the state that says whether the node is live. */
-static const uint8 *
-store_vector(VecIdxSource *source, uint32 node)
+/*
+ * Reads a rerank slot.  Its checksum covers node and version as well: a copy
+ * made without a pin that passes is what stood there at some moment, no less
+ * than one made under lock.
+ */
+static bool
+read_rerank(VecIdxStore *store, uint32 node, VecIdxRerankSlot *copy)
 {
-	VecIdxStore *store = (VecIdxStore *) source;
+	VecIdxHandle *handle = store->handle;
+
+	if (likely(handle->layout.run[VECIDX_RUN_RERANK].span == 1))
+	{
+		uint32		offset;
+		VecIdxPeek	peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_RERANK, node, &offset));
+
+		if (vecidx_peek_copy(handle, &peek, VECIDX_RUN_RERANK, offset, copy) && copy->node == node)
+			return true;
+	}
+	return vecidx_slot_read_vector(handle, VECIDX_RUN_RERANK, node, copy);
+}
+
+/* Bytes that stay allocated for copies: what an insert needs. */
+#define COPIES_KEPT		(256 * 1024)
+
+static void
+prepare_copies(VecIdxStore *store)
+{
+	store->copies = AllocSetContextCreate(store->context, "vecidx vectors", COPIES_KEPT, COPIES_KEPT, ALLOCSET_DEFAULT_MAXSIZE);
+	store->copied = MemoryContextAlloc(store->context, VECIDX_COPIED * sizeof(VecIdxCopied));
+	memset(store->copied, 0xFF, VECIDX_COPIED * sizeof(VecIdxCopied));
+}
+
+/*
+ * The checksum of a code is too short to trust a copy that was made without a
+ * lock.  A rerank slot of another version is that of another life: the two
+ * slots of a node are written a moment apart.
+ */
+static const uint8 *
+copy_vector(VecIdxStore *store, uint32 node, uint32 *version)
+{
 	VecIdxHandle *handle = store->handle;
 	bool		exact = handle->layout.run[VECIDX_RUN_RERANK].span == 0;
-	VecIdxRunKind run = exact ? VECIDX_RUN_CODE : VECIDX_RUN_RERANK;
 	char	   *copy;
 
 	vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, node, store->adjacency);
 	if (store->adjacency->state != VECIDX_LIVE)
 		return NULL;
-	copy = MemoryContextAlloc(store->copies, handle->layout.run[run].size);
-	if (!vecidx_slot_read_vector(handle, run, node, copy))
+	*version = store->adjacency->version;
+	copy = MemoryContextAlloc(store->copies, handle->layout.run[exact ? VECIDX_RUN_CODE : VECIDX_RUN_RERANK].size);
+	if (exact)
+		return vecidx_slot_read_vector(handle, VECIDX_RUN_CODE, node, copy) ? (uint8 *) copy + sizeof(VecIdxCodeSlot) : NULL;
+	if (!read_rerank(store, node, (VecIdxRerankSlot *) copy) || ((VecIdxRerankSlot *) copy)->version != *version)
 		return NULL;
-	return (uint8 *) copy + (exact ? sizeof(VecIdxCodeSlot) : sizeof(VecIdxRerankSlot));
+	return (uint8 *) copy + sizeof(VecIdxRerankSlot);
+}
+
+const uint8 *
+vecidx_store_vector(VecIdxStore *store, uint32 node, uint32 *version)
+{
+	VecIdxCopied *copied;
+
+	if (store->copies == NULL)
+		prepare_copies(store);
+	copied = &store->copied[node % VECIDX_COPIED];
+	if (copied->node != node)
+	{
+		const uint8 *vector = copy_vector(store, node, version);
+
+		if (vector == NULL)
+			return NULL;
+		copied->node = node;
+		copied->version = *version;
+		copied->vector = vector;
+	}
+	*version = copied->version;
+	return copied->vector;
+}
+
+static const uint8 *
+store_vector(VecIdxSource *source, uint32 node)
+{
+	uint32		version;
+
+	return vecidx_store_vector((VecIdxStore *) source, node, &version);
 }
 
 void
@@ -317,34 +384,12 @@ vecidx_store_settle(VecIdxStore *store, uint32 node)
 	vecidx_handle_announce(handle, peek.block);
 }
 
-/*
- * Reads a rerank slot.  Its checksum covers node and version as well: a copy
- * made without a pin that passes is what stood there at some moment, no less
- * than one made under lock.
- */
-static bool
-read_rerank(VecIdxStore *store, uint32 node)
-{
-	VecIdxHandle *handle = store->handle;
-	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_RERANK];
-	uint32		offset;
-	VecIdxPeek	peek;
-
-	if (likely(run->span == 1))
-	{
-		peek = vecidx_peek(handle, vecidx_handle_locate(handle, VECIDX_RUN_RERANK, node, &offset));
-		if (vecidx_peek_copy(handle, &peek, VECIDX_RUN_RERANK, offset, store->rerank) && store->rerank->node == node)
-			return true;
-	}
-	return vecidx_slot_read_vector(handle, VECIDX_RUN_RERANK, node, store->rerank);
-}
-
 bool
 vecidx_store_distance(VecIdxStore *store, uint32 node, VecIdxDistance *distance)
 {
 	const uint8 *vector = (const uint8 *) (store->rerank + 1);
 
-	if (!read_rerank(store, node))
+	if (!read_rerank(store, node, store->rerank))
 		return false;
 	store->reranked++;
 	distance->version = store->rerank->version;
@@ -417,7 +462,10 @@ void
 vecidx_store_query(VecIdxStore *store, const VecIdxQuery *query)
 {
 	store->query = query;
+	if (store->copies == NULL)
+		return;
 	MemoryContextReset(store->copies);
+	memset(store->copied, 0xFF, VECIDX_COPIED * sizeof(VecIdxCopied));
 }
 
 void
@@ -433,7 +481,6 @@ vecidx_store_init(VecIdxStore *store, VecIdxHandle *handle, MemoryContext contex
 	store->source.vector = store_vector;
 	store->handle = handle;
 	store->context = context;
-	store->copies = AllocSetContextCreate(context, "vecidx vectors", ALLOCSET_DEFAULT_SIZES);
 	store->adjacency = MemoryContextAlloc(context, run[VECIDX_RUN_ADJACENCY].size);
 	store->upper = MemoryContextAlloc(context, run[VECIDX_RUN_UPPER].size);
 	store->code = MemoryContextAlloc(context, run[VECIDX_RUN_CODE].size);

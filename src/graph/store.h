@@ -9,6 +9,16 @@
 #include "page/handle.h"
 #include "page/slot.h"
 
+/* A rerank vector that has been copied. */
+typedef struct VecIdxCopied
+{
+	uint32		node;
+	uint32		version;
+	const uint8 *vector;
+} VecIdxCopied;
+
+#define VECIDX_COPIED	1024	/* a power of two */
+
 typedef struct VecIdxStore
 {
 	VecIdxSource source;		/* must come first */
@@ -19,7 +29,8 @@ typedef struct VecIdxStore
 
 	/* the query under way */
 	const VecIdxQuery *query;
-	MemoryContext copies;		/* rerank vectors given out by vector() */
+	MemoryContext copies;		/* rerank vectors given out by vector(); NULL before the first */
+	VecIdxCopied *copied;		/* those given out last, by the lowest bits of their node */
 
 	uint64		estimates;		/* counts, since init */
 	uint64		reranked;
@@ -41,6 +52,13 @@ extern void vecidx_store_init(VecIdxStore *store, VecIdxHandle *handle, MemoryCo
 
 /* The query that estimates are for from now on.  Frees vectors given out before. */
 extern void vecidx_store_query(VecIdxStore *store, const VecIdxQuery *query);
+
+/*
+ * A node's rerank vector (code, where there is none) and the version of its
+ * slot, or NULL if it does not live.  Good until the next query, and what the
+ * node was at some moment since the last.
+ */
+extern const uint8 *vecidx_store_vector(VecIdxStore *store, uint32 node, uint32 *version);
 
 /* A distance by a rerank vector. */
 typedef struct VecIdxDistance

@@ -11,6 +11,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
@@ -35,8 +36,10 @@ typedef struct Info
 	uint64		tids;
 	uint8	   *live;			/* bitmaps by node id */
 	uint8	   *reached;
+	VecIdxDrift drift;
 } Info;
 
+/* value may be NULL. */
 static void
 put(Info *info, const char *property, const char *value)
 {
@@ -44,7 +47,8 @@ put(Info *info, const char *property, const char *value)
 	bool		nulls[2] = {false, false};
 
 	values[0] = CStringGetTextDatum(property);
-	values[1] = CStringGetTextDatum(value);
+	nulls[1] = value == NULL;
+	values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(value);
 	tuplestore_putvalues(info->result->setResult, info->result->setDesc, values, nulls);
 }
 
@@ -59,6 +63,7 @@ visit_adjacency(void *state, uint32 id, const void *bytes)
 	if (slot->state > VECIDX_EXTENSION)
 		return;
 	info->states[slot->state]++;
+	vecidx_drift_note(&info->drift, info->handle, slot);
 	if (slot->state == VECIDX_LIVE)
 		info->live[id / 8] |= 1 << id % 8;
 	if (slot->state == VECIDX_LIVE || slot->state == VECIDX_EXTENSION)
@@ -111,6 +116,7 @@ count_slots(Info *info)
 	info->reached = palloc_extended(size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	if (info->state.nodes == 0)
 		return;
+	info->drift.stride = 1;
 	vecidx_monitor_visit(info->handle, VECIDX_RUN_ADJACENCY, info->state.nodes, visit_adjacency, info);
 	reach_nodes(info);
 }
@@ -318,6 +324,27 @@ put_calibration(Info *info)
 		put(info, psprintf("effort for recall %.3f", vecidx_effort_targets[i]), describe_effort(tuning->effort[i]));
 }
 
+/* Is it time to build the index anew? */
+static void
+put_drift(Info *info)
+{
+	double		drift;
+
+	if (info->drift.count < VECIDX_DRIFT_LEAST || info->fixed.metric == VECIDX_HAMMING)
+	{
+		put(info, "drift", NULL);
+		put(info, "advice", NULL);
+		return;
+	}
+	drift = vecidx_drift_measure(&info->drift, info->handle);
+	put(info, "drift", psprintf("%.3f", drift));
+	put(info, "advice", drift <= VECIDX_DRIFT_BAD ? NULL :
+		psprintf("Codes are relative to the centre of other rows (drift %.3f, at most %.1f is good): REINDEX INDEX CONCURRENTLY %s;",
+				 drift, VECIDX_DRIFT_BAD,
+				 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(info->index)),
+											RelationGetRelationName(info->index))));
+}
+
 static void
 describe_index(Info *info)
 {
@@ -333,6 +360,7 @@ describe_index(Info *info)
 	put_contents(info);
 	put_space(info);
 	put_calibration(info);
+	put_drift(info);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

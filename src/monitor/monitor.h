@@ -44,4 +44,26 @@ typedef void (*VecIdxSlotVisitor) (void *state, uint32 slot, const void *bytes);
 extern void vecidx_monitor_visit(VecIdxHandle *handle, VecIdxRunKind run, uint32 end,
 								 VecIdxSlotVisitor visit, void *state);
 
+/*
+ * drift.c: how far the rows that came after the build lie from its centroid.
+ * A sample of them, evenly spread, is noted in a pass over all adjacency
+ * slots; stride is 1 and all else 0 before.
+ */
+#define VECIDX_DRIFT_SAMPLE		2048
+#define VECIDX_DRIFT_LEAST		100	/* fewer tell nothing */
+#define VECIDX_DRIFT_BAD		0.1 /* from here on the index had better be built anew */
+
+typedef struct VecIdxDrift
+{
+	uint64		met;			/* nodes born after the build */
+	uint32		stride;			/* one in so many is noted */
+	uint32		count;
+	uint32		nodes[VECIDX_DRIFT_SAMPLE];
+} VecIdxDrift;
+
+extern void vecidx_drift_note(VecIdxDrift *drift, const VecIdxHandle *handle, const VecIdxAdjacencySlot *slot);
+
+/* 0: their centre is the build's centroid; 1: they are all in one place, and elsewhere. */
+extern double vecidx_drift_measure(const VecIdxDrift *drift, VecIdxHandle *handle);
+
 #endif							/* VECIDX_MONITOR_H */

@@ -139,6 +139,9 @@ extent_entry(VecIdxEdit *edit, VecIdxMeta *meta, uint32 extent)
  * new pages; when two backends do so at once the second finds the work done.
  * Pages stay zero until their first slot is written: a crash may cut them off
  * again, and replay or the next grower puts them back.
+ *
+ * Goes by what the handle knows: who then finds, under the metapage's lock,
+ * that there is no room after all has learned so, and calls again.
  */
 void
 vecidx_meta_grow(VecIdxHandle *handle, bool logged)
@@ -151,7 +154,6 @@ vecidx_meta_grow(VecIdxHandle *handle, bool logged)
 		VecIdxMeta *meta;
 		uint32	   *entry;
 
-		vecidx_handle_refresh(handle);
 		extent = handle->state.extents;
 		if (handle->state.free_node != VECIDX_NONE)
 			return;

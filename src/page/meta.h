@@ -25,7 +25,8 @@ extern void vecidx_meta_tune(VecIdxHandle *handle, const VecIdxMetaTuning *tunin
 
 /*
  * Makes sure that there is an extent for the next node (and its code,
- * adjacency and rerank pages exist in the file).  Holds no lock on return.
+ * adjacency and rerank pages exist in the file), as far as the handle knows.
+ * Holds no lock on return.
  */
 extern void vecidx_meta_grow(VecIdxHandle *handle, bool logged);
 

@@ -76,6 +76,7 @@ extern Size vecidx_quant_rerank_size(const VecIdxQuantParams *params);	/* 0 for 
 /* centroid: dimensions floats, copied (ignored for Hamming). */
 extern Size vecidx_quantizer_size(const VecIdxQuantParams *params);
 extern VecIdxQuantizer *vecidx_quantizer_init(void *memory, const VecIdxQuantParams *params, const float *centroid);
+extern const float *vecidx_quant_centroid(const VecIdxQuantizer *quantizer);
 extern const VecIdxQuantParams *vecidx_quantizer_params(const VecIdxQuantizer *quantizer);
 
 /*

@@ -141,3 +141,9 @@ vecidx_quant_user_distance(VecIdxMetric metric, double order_distance)
 			return order_distance;
 	}
 }
+
+const float *
+vecidx_quant_centroid(const VecIdxQuantizer *quantizer)
+{
+	return vecidx_quantizer_centroid(quantizer);
+}

@@ -170,8 +170,10 @@ do_insert(void *argument)
 	Datum		value = row_datum(row);
 	ItemPointerData tid = row_tid(row);
 	bool		isnull = false;
+	bool		unchanged = row % 2 == 0;
+	IndexInfo	info = {.ii_Context = CurrentMemoryContext};
 
-	vecidx_insert(fuzz_index(), &value, &isnull, &tid, NULL, UNIQUE_CHECK_NO, false, NULL);
+	vecidx_insert(fuzz_index(), &value, &isnull, &tid, NULL, UNIQUE_CHECK_NO, unchanged, &info);
 }
 
 /* Every row whose number leaves this remainder is dead. */

@@ -33,6 +33,7 @@
 #include "am/exact.h"
 #include "am/explain.h"
 #include "am/limit.h"
+#include "am/pause.h"
 #include "compat.h"
 #include "fuzz.h"
 #include "type/type.h"
@@ -693,6 +694,15 @@ RelationGetIndexScan(Relation indexRelation, int nkeys, int norderbys)
 	scan->numberOfOrderBys = norderbys;
 	scan->orderByData = palloc0((norderbys + 1) * sizeof(ScanKeyData));
 	return scan;
+}
+
+/* Nobody waits in the middle of an operation. */
+
+char	   *vecidx_pause_point = "";
+
+void
+vecidx_pause_at(const char *point)
+{
 }
 
 /* Beside the scan: no table to fetch rows from, no LIMIT to look up, nobody who asks for counts. */

@@ -42,7 +42,7 @@ my %kind_name = (
 	ADJACENCY, 'adjacency', UPPER, 'upper', RERANK, 'rerank');
 
 # Kinds of which a damaged page may change the order and the choice of rows.
-my %steers = (CODE, 1);
+my %steers = (CODE, 1, UPPER, 1);
 
 # Bytes of the page header, by what they are called in bufpage.h.
 my %header = (
