@@ -80,8 +80,9 @@ typedef struct Trial
 	VecIdxRank	rank;
 	int			query;			/* the one under way */
 	struct Known *known;		/* nodes with distances, and the best of these */
+	struct Known *chosen;		/* those that a share of the bounds asks for, as many at most */
+	uint32		known_count;
 	uint32		known_room;
-	float	   *best;
 	Series		series;
 } Trial;
 
@@ -99,37 +100,47 @@ find_true(const Trial *trial, uint32 node, uint32 count)
 	return NULL;
 }
 
-/* A node whose distance is known, as one share of the bounds has it. */
+/* A node whose distance is known. */
 typedef struct Known
 {
 	uint32		node;
-	float		lower;
-	VecIdxDistance distance;
+	float		estimate;
+	float		estimate_bound;
+	float		distance;
+	float		bound;
 } Known;
 
-static int
-compare_lower(const void *a, const void *b)
+/* Nearest first, the lower id among equals. */
+static inline bool
+comes_later(const Known *a, const Known *b)
 {
-	float		x = ((const Known *) a)->lower;
-	float		y = ((const Known *) b)->lower;
-
-	return (x > y) - (x < y);
+	return a->distance != b->distance ? a->distance > b->distance : a->node > b->node;
 }
 
 static int
-compare_order(const void *a, const void *b)
+compare_known(const void *a, const void *b)
 {
-	const Known *x = a;
-	const Known *y = b;
-
-	if (x->distance.order != y->distance.order)
-		return x->distance.order < y->distance.order ? -1 : 1;
-	return (x->node > y->node) - (x->node < y->node);
+	return comes_later(a, b) ? 1 : comes_later(b, a) ? -1 : 0;
 }
 
-/* Share of the query's "count" true neighbours that are first among those known, which are sorted. */
+/* Sorts what is nearly sorted. */
+static void
+sort_nearly(Known *known, uint32 count)
+{
+	for (uint32 i = 1; i < count; i++)
+	{
+		Known		moved = known[i];
+		uint32		at = i;
+
+		for (; at > 0 && comes_later(&known[at - 1], &moved); at--)
+			known[at] = known[at - 1];
+		known[at] = moved;
+	}
+}
+
+/* Share of the query's "count" true neighbours that are first among those chosen, which are sorted. */
 static double
-measure_recall(const Trial *trial, uint32 count, uint32 known)
+measure_recall(const Trial *trial, uint32 count, uint32 chosen)
 {
 	uint32		wanted = Min(count, (uint32) trial->truth->kept[trial->query]);
 	bool		exact = trial->handle->fixed.rerank == VECIDX_RERANK_NONE;
@@ -139,9 +150,9 @@ measure_recall(const Trial *trial, uint32 count, uint32 known)
 	if (wanted == 0)
 		return 1.0;
 	worst = trial->truth->neighbours[trial->query * VECIDX_TRUTH_KEPT + wanted - 1].distance;
-	for (uint32 i = 0; i < Min(known, wanted); i++)
+	for (uint32 i = 0; i < Min(chosen, wanted); i++)
 	{
-		if ((exact && trial->known[i].distance.order <= worst) || find_true(trial, trial->known[i].node, wanted) != NULL)
+		if ((exact && trial->chosen[i].distance <= worst) || find_true(trial, trial->chosen[i].node, wanted) != NULL)
 			right++;
 	}
 	return (double) right / wanted;
@@ -160,43 +171,81 @@ begin_query(Trial *trial, int query)
 	return vecidx_search_descend(&trial->search, 0);
 }
 
-/* Reads the distances that the largest share of the bounds asks for: no smaller one asks for many others. */
+static void
+reserve_known(Trial *trial, uint32 count)
+{
+	if (count <= trial->known_room)
+		return;
+	trial->known_room = 2 * count;
+	trial->known = repalloc_huge(trial->known, (Size) trial->known_room * sizeof(Known));
+	trial->chosen = repalloc_huge(trial->chosen, (Size) trial->known_room * sizeof(Known));
+}
+
+/*
+ * Reads the distances that the largest share of the bounds asks for, of what
+ * the search has met: no smaller share asks for many others.
+ */
 static void
 know_found(Trial *trial, uint32 count)
 {
-	vecidx_rank_reset(&trial->rank);
-	trial->rank.factor = factors[FACTORS - 1];
-	vecidx_rank_take(&trial->rank, &trial->search);
-	vecidx_rank_best(&trial->rank, count);
-	if (trial->rank.ready_count > trial->known_room)
-	{
-		trial->known_room = 2 * trial->rank.ready_count;
-		trial->known = repalloc_huge(trial->known, (Size) trial->known_room * sizeof(Known));
-	}
-}
+	VecIdxRank *rank = &trial->rank;
 
-/* Ranks as vecidx_rank_best does that believes so much of the bounds; returns how many distances it reads. */
-static uint32
-rank_known(Trial *trial, uint32 count, float factor)
-{
-	const VecIdxRank *rank = &trial->rank;
-	VecIdxNearest best = {.heap = trial->best, .room = count};
-	uint32		read = 0;
-
+	vecidx_rank_take(rank, &trial->search);
+	vecidx_rank_best(rank, count);
+	reserve_known(trial, rank->ready_count);
 	for (uint32 i = 0; i < rank->ready_count; i++)
 	{
-		const VecIdxCandidate *found = &trial->search.found[rank->ready[i].offered];
+		const VecIdxRanked *ready = &rank->ready[i];
+		const VecIdxCandidate *found = &trial->search.found[ready->offered];
 		Known	   *known = &trial->known[i];
 
-		known->node = found->node;
-		known->lower = found->estimate - factor * found->bound;
-		known->distance = rank->ready[i].distance;
+		known->node = ready->node;
+		known->estimate = found->estimate;
+		known->estimate_bound = found->bound;
+		known->distance = ready->distance.order;
+		known->bound = ready->distance.bound;
 	}
-	qsort(trial->known, rank->ready_count, sizeof(Known), compare_lower);
-	while (read < rank->ready_count && !(vecidx_nearest_full(&best) && trial->known[read].lower > best.heap[0]))
-		vecidx_nearest_offer(&best, trial->known[read++].distance.order);
-	qsort(trial->known, read, sizeof(Known), compare_order);
-	return read;
+	trial->known_count = rank->ready_count;
+	qsort(trial->known, trial->known_count, sizeof(Known), compare_known);
+}
+
+static uint32
+choose_below(Trial *trial, float factor, float limit)
+{
+	uint32		chosen = 0;
+
+	for (uint32 i = 0; i < trial->known_count; i++)
+	{
+		const Known *known = &trial->known[i];
+
+		if (known->estimate - factor * known->estimate_bound <= limit)
+			trial->chosen[chosen++] = *known;
+	}
+	return chosen;
+}
+
+/*
+ * Chooses the nodes whose distances vecidx_rank_best reads that believes so
+ * much of the bounds: those with a lower bound within the count-th nearest
+ * distance of them.  Each guess at that distance is too small until it is
+ * right.
+ */
+static uint32
+choose_known(Trial *trial, uint32 count, float factor)
+{
+	float		limit = trial->known_count < count ? INFINITY : trial->known[count - 1].distance;
+	uint32		chosen;
+
+	for (;;)
+	{
+		float		farthest;
+
+		chosen = choose_below(trial, factor, limit);
+		farthest = chosen < count ? INFINITY : trial->chosen[count - 1].distance;
+		if (farthest <= limit)
+			return chosen;
+		limit = farthest;
+	}
 }
 
 /*
@@ -205,28 +254,27 @@ rank_known(Trial *trial, uint32 count, float factor)
  * exact distances it asks for.
  */
 static uint32
-settle_known(Trial *trial, uint32 count, uint32 read)
+settle_chosen(Trial *trial, uint32 count, uint32 chosen)
 {
 	uint32		asked = 0;
 	float		boundary;
 
-	if (count == 0 || read <= count)
+	if (chosen <= count)
 		return 0;
-	boundary = 0.5f * (trial->known[count - 1].distance.order + trial->known[count].distance.order);
-	for (uint32 i = 0; i < read; i++)
+	boundary = 0.5f * (trial->chosen[count - 1].distance + trial->chosen[count].distance);
+	for (uint32 i = 0; i < chosen; i++)
 	{
-		Known	   *known = &trial->known[i];
+		Known	   *known = &trial->chosen[i];
 		const VecIdxTrueNeighbour *neighbour;
 
-		if (fabsf(known->distance.order - boundary) >= known->distance.bound)
+		if (fabsf(known->distance - boundary) >= known->bound)
 			continue;
 		asked++;
 		neighbour = find_true(trial, known->node, trial->truth->kept[trial->query]);
 		if (neighbour != NULL)
-			known->distance.order = neighbour->distance;
+			known->distance = neighbour->distance;
 	}
-	if (asked > 0)
-		qsort(trial->known, read, sizeof(Known), compare_order);
+	sort_nearly(trial->chosen, chosen);
 	return asked;
 }
 
@@ -234,38 +282,76 @@ settle_known(Trial *trial, uint32 count, uint32 read)
 static void
 rank_found(Trial *trial, uint32 count, float factor, double walked, Outcome *outcome)
 {
-	uint32		read = rank_known(trial, count, factor);
-	double		cost = walked + read * COST_RERANKED;
-	int			used = trial->truth->used;
+	uint32		chosen = choose_known(trial, count, factor);
+	double		cost = walked + chosen * COST_RERANKED;
 
-	outcome->recall[0] += measure_recall(trial, count, read) / used;
-	outcome->cost[0] += cost / used;
-	cost += settle_known(trial, count, read) * COST_EXACT;
-	outcome->recall[1] += measure_recall(trial, count, read) / used;
-	outcome->cost[1] += cost / used;
+	outcome->recall[0] += measure_recall(trial, count, chosen);
+	outcome->cost[0] += cost;
+	cost += settle_chosen(trial, count, chosen) * COST_EXACT;
+	outcome->recall[1] += measure_recall(trial, count, chosen);
+	outcome->cost[1] += cost;
 }
 
+/* Runs a query with one slack after the other: each search goes on where the one before stopped. */
 static void
-run_query(Trial *trial, int query, uint32 count, int run)
+run_query(Trial *trial, int query, uint32 count)
 {
 	Series	   *series = &trial->series;
 	const VecIdxTruth *truth = trial->truth;
 	const float *row = truth->rows + (Size) query * truth->dimensions;
-	VecIdxStop	stop = vecidx_effort_stop(count, slacks[run], series->limit[run]);
+	float		norm = sqrtf(-vecidx_truth_distance(VECIDX_IP, row, row, truth->dimensions));
 	uint64		estimates;
-	double		walked;
 
-	CHECK_FOR_INTERRUPTS();
 	if (!begin_query(trial, query))
 		return;
-	stop.shift = vecidx_effort_shift(truth->metric, trial->norm, sqrtf(-vecidx_truth_distance(VECIDX_IP, row, row, truth->dimensions)));
+	vecidx_rank_reset(&trial->rank);
+	trial->rank.factor = factors[FACTORS - 1];
 	estimates = trial->store.estimates;
-	vecidx_search_run(&trial->search, 0, &stop);
-	walked = trial->search.expanded * COST_EXPANDED + (trial->store.estimates - estimates) * COST_ESTIMATE;
-	series->expanded[run] += (double) trial->search.expanded / truth->used;
-	know_found(trial, count);
-	for (int i = 0; i < FACTORS; i++)
-		rank_found(trial, count, factors[i], walked, &series->outcome[run][i]);
+	for (int run = 0; run < series->runs; run++)
+	{
+		VecIdxStop	stop = vecidx_effort_stop(count, slacks[run], series->limit[run]);
+		double		walked;
+
+		CHECK_FOR_INTERRUPTS();
+		stop.shift = vecidx_effort_shift(truth->metric, trial->norm, norm);
+		vecidx_search_run(&trial->search, 0, &stop);
+		walked = trial->search.expanded * COST_EXPANDED + (trial->store.estimates - estimates) * COST_ESTIMATE;
+		series->expanded[run] += trial->search.expanded;
+		know_found(trial, count);
+		for (int i = 0; i < FACTORS; i++)
+			rank_found(trial, count, factors[i], walked, &series->outcome[run][i]);
+	}
+}
+
+/* Runs every stride-th of the queries that are used; sums become averages. */
+static void
+run_queries(Trial *trial, uint32 count, int stride)
+{
+	Series	   *series = &trial->series;
+	int			seen = 0;
+	int			run_count = 0;
+
+	memset(series->expanded, 0, sizeof(series->expanded));
+	memset(series->outcome, 0, sizeof(series->outcome));
+	for (int query = 0; query < trial->truth->count; query++)
+	{
+		if (trial->truth->skipped[query] || seen++ % stride != 0)
+			continue;
+		run_query(trial, query, count);
+		run_count++;
+	}
+	for (int run = 0; run < series->runs; run++)
+	{
+		series->expanded[run] /= run_count;
+		for (int i = 0; i < FACTORS; i++)
+		{
+			for (int exact = 0; exact <= 1; exact++)
+			{
+				series->outcome[run][i].recall[exact] /= run_count;
+				series->outcome[run][i].cost[exact] /= run_count;
+			}
+		}
+	}
 }
 
 static double
@@ -275,7 +361,20 @@ aim_of(double target, double neighbours)
 		SAFETY_ERRORS * sqrt(target * (1 - target) / neighbours);
 }
 
-/* Has the last run found all that there is to find, or met so much that a sweep would be cheaper? */
+/* Runs that need not find more than the one before them. */
+#define PATIENCE	4
+
+/* The best that a run has reached. */
+static double
+run_recall(const Series *series, int run)
+{
+	return Max(series->outcome[run][FACTORS - 1].recall[0], series->outcome[run][FACTORS - 1].recall[1]);
+}
+
+/*
+ * Has the last run found all that there is to find, or no more than some
+ * before, or met so much that a sweep would be cheaper?
+ */
 static bool
 is_enough(const Trial *trial, int run)
 {
@@ -284,9 +383,17 @@ is_enough(const Trial *trial, int run)
 
 	return series->outcome[run][FACTORS - 1].recall[0] >= aim ||
 		series->outcome[run][FACTORS - 2].recall[1] >= aim ||
+		(run >= PATIENCE && run_recall(series, run) <= run_recall(series, run - PATIENCE)) ||
 		series->expanded[run] * trial->handle->fixed.m > trial->handle->state.nodes;
 }
 
+/* So many queries find out how far the others have to go. */
+#define SCOUTS		64
+
+/*
+ * Some of the queries, with one slack more each time, tell how many slacks are
+ * wanted and how many nodes a search may expand; then all run.
+ */
 static void
 run_series(Trial *trial, uint32 count)
 {
@@ -294,19 +401,14 @@ run_series(Trial *trial, uint32 count)
 
 	memset(series, 0, sizeof(Series));
 	series->neighbours = (double) trial->truth->used * count;
-	while (series->runs < SLACKS)
+	do
 	{
 		double		before = series->runs == 0 ? count : series->expanded[series->runs - 1];
 
-		series->limit[series->runs] = LIMIT_LEAST + before * LIMIT_TIMES;
-		for (int query = 0; query < trial->truth->count; query++)
-		{
-			if (!trial->truth->skipped[query])
-				run_query(trial, query, count, series->runs);
-		}
-		if (is_enough(trial, series->runs++))
-			break;
-	}
+		series->limit[series->runs++] = LIMIT_LEAST + before * LIMIT_TIMES;
+		run_queries(trial, count, Max(1, trial->truth->used / SCOUTS));
+	} while (series->runs < SLACKS && !is_enough(trial, series->runs - 1));
+	run_queries(trial, count, 1);
 }
 
 /* A way to reach a target. */
@@ -393,7 +495,7 @@ create_trial(VecIdxHandle *handle, const VecIdxTruth *truth, float norm)
 	vecidx_rank_init(&trial->rank, &trial->store, CurrentMemoryContext);
 	trial->known_room = 1024;
 	trial->known = palloc(trial->known_room * sizeof(Known));
-	trial->best = palloc(vecidx_effort_counts[VECIDX_TARGET_KS - 1] * sizeof(float));
+	trial->chosen = palloc(trial->known_room * sizeof(Known));
 	trial->query_memory = palloc(vecidx_query_size(&params));
 	trial->scratch = palloc(vecidx_quant_scratch_size(&params));
 	return trial;

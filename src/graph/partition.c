@@ -328,7 +328,20 @@ vecidx_weave_group(VecIdxWeave *weave)
 
 /* Leaves. */
 
-/* Offers a member and those nearest to it to each other. */
+static bool
+is_mutual(const Bench *bench, uint32 at, int32 other)
+{
+	const Nearest *nearest = &bench->nearest[other];
+
+	for (int i = 0; i < nearest->count; i++)
+	{
+		if (nearest->hit[i].place == (int32) at)
+			return true;
+	}
+	return false;
+}
+
+/* Offers a member and those nearest to it to each other; a pair that both find near only once. */
 static void
 offer_nearest(Bench *bench, const uint32 *leaf, uint32 at)
 {
@@ -342,6 +355,8 @@ offer_nearest(Bench *bench, const uint32 *leaf, uint32 at)
 		float		distance = nearest->hit[i].distance;
 		const VecIdxSketchKey *other_key = key_of(bench, other);
 
+		if (nearest->hit[i].place < (int32) at && is_mutual(bench, at, nearest->hit[i].place))
+			continue;
 		vecidx_weave_offer(weave, leaf[at], other, key->own + distance);
 		vecidx_weave_offer(weave, other, leaf[at], other_key->own + distance - other_key->other + key->other);
 	}
