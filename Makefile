@@ -62,6 +62,7 @@ OBJS = \
 	src/graph/prune.o \
 	src/graph/link.o \
 	src/graph/points.o \
+	src/graph/gram.o \
 	src/graph/weave.o \
 	src/graph/partition.o \
 	src/graph/levels.o \
@@ -165,7 +166,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # plain loops over arrays that a build spends its time in
-src/graph/partition.o src/graph/weave.o src/quant/sketch.o: CFLAGS += -O3
+src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o: CFLAGS += -O3
 
 # PGXS tracks neither headers nor the PostgreSQL that objects were made for
 $(shell v="`$(PG_CONFIG) --version`"; test "`cat .pg_version 2>/dev/null`" = "$$v" || echo "$$v" > .pg_version)

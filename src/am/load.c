@@ -23,7 +23,7 @@ typedef struct RecordHead
 {
 	VecIdxSketchKey key;
 	ItemPointerData tid;
-	uint16		unused;
+	uint16		unused[3];
 } RecordHead;
 
 StaticAssertDecl(sizeof(RecordHead) % MAXIMUM_ALIGNOF == 0, "slots behind the head must be aligned");
@@ -109,7 +109,7 @@ write_record(VecIdxLoad *load, int i)
 
 	head->key = load->keys[i];
 	head->tid = load->tids[i];
-	head->unused = 0;
+	memset(head->unused, 0, sizeof(head->unused));
 	vecidx_points_encode(load->plan.quantizer, shape, load->rows + (Size) i * dimensions, load->scratch,
 						 (VecIdxCodeSlot *) code, (uint8 *) vector);
 	memcpy(vector + shape->vector_size, load->sketches + (Size) i * shape->width, shape->width);

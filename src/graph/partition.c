@@ -13,10 +13,8 @@
 #include <float.h>
 
 #include "miscadmin.h"
-#include "utils/memutils.h"
 
-#include "graph/weave.h"
-#include "kernel/kernel.h"
+#include "graph/gram.h"
 
 /* Of a leaf, on average: leaders are drawn for that. */
 #define LEAF_MEAN		160
@@ -24,19 +22,16 @@
 /* Leaders of a member in the second step. */
 #define LATER_FAN		3
 
-/* Members that a process assigns at a time; rows whose products are made at a time. */
+/* Members that a process assigns at a time. */
 #define PIECE			1024
-#define ROWS			16
 
 /* Groups nest no deeper than that: what cannot be told apart is cut up as it comes. */
 #define DEEPEST			8
 
-#define PANELS(count)	(((count) + VECIDX_PANEL - 1) / VECIDX_PANEL)
-
 /* Columns whose products are looked at before the limits are drawn closer. */
 #define STRETCH			64
 
-/* The nearest of a row so far, in order; then the first come among equals. */
+/* The nearest of a row so far, in order; the first come among equals. */
 typedef struct Nearest
 {
 	int			count;
@@ -47,103 +42,34 @@ typedef struct Nearest
 typedef struct Bench
 {
 	VecIdxWeave *weave;
-	const VecIdxKernels *kernels;
-	int			width;
-	int16	   *rows;			/* VECIDX_LEAF sketches */
-	int16	   *panels;			/* of leaders or of a leaf's members */
-	uint32		room;			/* sketches that panels hold */
-	int32	   *products;		/* ROWS times those */
-	float	   *others;			/* of distances, as many */
+	VecIdxGram	gram;
+	float	   *others;			/* of distances from a row, one for each column */
 	float	   *limits;
 	Nearest    *nearest;		/* of VECIDX_LEAF rows */
-	MemoryContext context;
 } Bench;
 
 static Bench *
 make_bench(VecIdxWeave *weave)
 {
 	Bench	   *bench = palloc0(sizeof(Bench));
-	uint32		room = Max(VECIDX_LEADERS + VECIDX_PANEL, VECIDX_LEAF);
+	uint32		columns = Max(VECIDX_LEADERS, VECIDX_LEAF);
 
-	bench->context = AllocSetContextCreate(CurrentMemoryContext, "vecidx partition", ALLOCSET_DEFAULT_SIZES);
 	bench->weave = weave;
-	bench->kernels = vecidx_kernels();
-	bench->width = weave->points->shape.width;
-	bench->room = room;
-	bench->rows = MemoryContextAlloc(bench->context, VECIDX_LEAF * bench->width * sizeof(int16));
-	bench->panels = MemoryContextAlloc(bench->context, room * bench->width * sizeof(int16));
-	bench->products = MemoryContextAlloc(bench->context, ROWS * room * sizeof(int32));
-	bench->others = MemoryContextAlloc(bench->context, room * sizeof(float));
-	bench->limits = MemoryContextAlloc(bench->context, room * sizeof(float));
-	bench->nearest = MemoryContextAlloc(bench->context, VECIDX_LEAF * sizeof(Nearest));
+	vecidx_gram_init(&bench->gram, weave, VECIDX_LEAF, columns);
+	bench->others = palloc(columns * sizeof(float));
+	bench->limits = palloc(columns * sizeof(float));
+	bench->nearest = palloc(VECIDX_LEAF * sizeof(Nearest));
 	return bench;
 }
 
 static void
 free_bench(Bench *bench)
 {
-	MemoryContextDelete(bench->context);
+	vecidx_gram_free(&bench->gram);
+	pfree(bench->others);
+	pfree(bench->limits);
+	pfree(bench->nearest);
 	pfree(bench);
-}
-
-static inline const int8 *
-sketch_of(const Bench *bench, uint32 member)
-{
-	return vecidx_points_sketch(bench->weave->points, vecidx_weave_point(bench->weave, member));
-}
-
-static inline const VecIdxSketchKey *
-key_of(const Bench *bench, uint32 member)
-{
-	return &bench->weave->points->keys[vecidx_weave_point(bench->weave, member)];
-}
-
-static void
-widen(const int8 *pg_restrict sketch, int width, int16 *pg_restrict row)
-{
-	/* a fixed number at a time, so that any compiler makes vectors of it */
-	for (int k = 0; k < width; k += 16)
-	{
-		for (int j = 0; j < 16; j++)
-			row[k + j] = sketch[k + j];
-	}
-}
-
-/* Sketches that are on their way while others are laid out. */
-#define AHEAD			8
-
-/* Lays the sketches of members out as rows. */
-static void
-lay_rows(Bench *bench, const uint32 *members, uint32 count)
-{
-	for (uint32 i = 0; i < count; i++)
-	{
-		for (int k = 0; k < bench->width && i + AHEAD < count; k += 64)
-			__builtin_prefetch(sketch_of(bench, members[i + AHEAD]) + k);
-		widen(sketch_of(bench, members[i]), bench->width, bench->rows + i * bench->width);
-	}
-}
-
-/* Lays at most VECIDX_PANEL rows out as a panel, which is filled up with zeros. */
-static void
-lay_panel(const int16 *rows, int count, int width, int16 *panel)
-{
-	if (count < VECIDX_PANEL)
-		memset(panel, 0, VECIDX_PANEL * width * sizeof(int16));
-	for (int k = 0; k < width; k += 2)
-	{
-		for (int j = 0; j < count; j++)
-			memcpy(panel + k * VECIDX_PANEL + 2 * j, rows + j * width + k, 2 * sizeof(int16));
-	}
-}
-
-/* Products of rows with the panels from number "first" on, to column "end". */
-static void
-multiply(Bench *bench, const int16 *rows, int count, uint32 first, uint32 end)
-{
-	for (uint32 p = first; p < PANELS(end); p++)
-		bench->kernels->panel_i16(rows, count, bench->panels + (Size) p * VECIDX_PANEL * bench->width, bench->width,
-								  bench->products + p * VECIDX_PANEL, bench->room);
 }
 
 /* Distance beyond which a row's nearest leave nothing to come. */
@@ -181,7 +107,7 @@ take_nearest(Bench *bench, const int32 *products, uint32 from, uint32 end, int w
 
 		for (uint32 i = 0; i < STRETCH; i++)
 			limits[i] = limit;
-		found = bench->kernels->below(products + from, bench->others + from, limits,
+		found = bench->gram.kernels->below(products + from, bench->others + from, limits,
 									  bench->weave->points->weight, count, hits);
 		for (int i = 0; i < found; i++)
 			enter_hit(nearest, wanted, hits[i].distance, from + hits[i].place);
@@ -217,37 +143,37 @@ draw_leaders(Bench *bench, const uint32 *group, uint32 count, uint32 leaders, fl
 	}
 	for (uint32 i = 0; i < leaders; i += VECIDX_PANEL)
 	{
-		int			count = Min(VECIDX_PANEL, leaders - i);
+		uint32		some = Min(VECIDX_PANEL, leaders - i);
 
-		lay_rows(bench, drawn + i, count);
-		lay_panel(bench->rows, count, bench->width, bench->panels + i * bench->width);
+		vecidx_gram_lay_rows(&bench->gram, drawn + i, some);
+		vecidx_gram_lay_columns(&bench->gram, bench->gram.rows, some, i);
 	}
 	for (uint32 i = 0; i < leaders; i++)
 	{
-		const int8 *sketch = sketch_of(bench, drawn[i]);
+		const int8 *sketch = vecidx_gram_sketch(bench->weave, drawn[i]);
 		int32		norm = 0;
 
-		for (int k = 0; k < bench->width; k++)
+		for (int k = 0; k < bench->gram.width; k++)
 			norm += sketch[k] * sketch[k];
 		norms[i] = norm * (bench->weave->points->weight / 2);
 	}
 	pfree(drawn);
 }
 
-/* The nearest leaders of at most ROWS members. */
+/* The nearest leaders of at most VECIDX_GRAM_ROWS members. */
 static void
 find_leaders(Bench *bench, const uint32 *members, int count, const float *norms, uint32 leaders, int fan,
 			 uint16 *assigned)
 {
 	memcpy(bench->others, norms, leaders * sizeof(float));
-	lay_rows(bench, members, count);
-	multiply(bench, bench->rows, count, 0, leaders);
+	vecidx_gram_lay_rows(&bench->gram, members, count);
+	vecidx_gram_multiply(&bench->gram, bench->gram.rows, count, 0, leaders);
 	for (int i = 0; i < count; i++)
 	{
 		Nearest    *nearest = bench->nearest;
 
 		nearest->count = 0;
-		take_nearest(bench, bench->products + i * bench->room, 0, leaders, fan, nearest);
+		take_nearest(bench, bench->gram.products + i * bench->gram.room, 0, leaders, fan, nearest);
 		for (int j = 0; j < fan; j++)
 			assigned[i * fan + j] = nearest->hit[Min(j, nearest->count - 1)].place;
 	}
@@ -268,10 +194,10 @@ vecidx_weave_assign(VecIdxWeave *weave, VecIdxDeal *deal)
 	draw_leaders(bench, NULL, weave->count, weave->leaders, norms);
 	while (vecidx_deal_take(deal, PIECE, weave->count, &from, &to))
 	{
-		for (uint32 i = from; i < to; i += ROWS)
+		for (uint32 i = from; i < to; i += VECIDX_GRAM_ROWS)
 		{
-			uint32		members[ROWS];
-			int			count = Min(ROWS, to - i);
+			uint32		members[VECIDX_GRAM_ROWS];
+			int			count = Min(VECIDX_GRAM_ROWS, to - i);
 
 			CHECK_FOR_INTERRUPTS();
 			for (int j = 0; j < count; j++)
@@ -347,18 +273,19 @@ offer_nearest(Bench *bench, const uint32 *leaf, uint32 at)
 {
 	VecIdxWeave *weave = bench->weave;
 	const Nearest *nearest = &bench->nearest[at];
-	const VecIdxSketchKey *key = key_of(bench, leaf[at]);
+	const VecIdxSketchKey *key = vecidx_gram_key(bench->weave, leaf[at]);
 
 	for (int i = 0; i < nearest->count; i++)
 	{
 		uint32		other = leaf[nearest->hit[i].place];
 		float		distance = nearest->hit[i].distance;
-		const VecIdxSketchKey *other_key = key_of(bench, other);
+		const VecIdxSketchKey *other_key = vecidx_gram_key(bench->weave, other);
 
 		if (nearest->hit[i].place < (int32) at && is_mutual(bench, at, nearest->hit[i].place))
 			continue;
-		vecidx_weave_offer(weave, leaf[at], other, key->own + distance);
-		vecidx_weave_offer(weave, other, leaf[at], other_key->own + distance - other_key->other + key->other);
+		vecidx_weave_offer(weave, leaf[at], other, key->lift + key->own + distance);
+		vecidx_weave_offer(weave, other, leaf[at],
+						   other_key->lift + other_key->own + distance - other_key->other + key->other);
 	}
 }
 
@@ -366,14 +293,14 @@ offer_nearest(Bench *bench, const uint32 *leaf, uint32 at)
 static void
 take_back(Bench *bench, uint32 i, float other, uint32 from, uint32 end, int wanted)
 {
-	const int32 *products = bench->products + i % ROWS * bench->room;
+	const int32 *products = bench->gram.products + i % VECIDX_GRAM_ROWS * bench->gram.room;
 	VecIdxHit	hits[VECIDX_LEAF];
 	float		others[VECIDX_LEAF];
 	int			found;
 
 	for (uint32 j = from; j < end; j++)
 		others[j] = other;
-	found = bench->kernels->below(products + from, others + from, bench->limits + from,
+	found = bench->gram.kernels->below(products + from, others + from, bench->limits + from,
 								  bench->weave->points->weight, end - from, hits);
 	for (int j = 0; j < found; j++)
 	{
@@ -391,30 +318,31 @@ take_back(Bench *bench, uint32 i, float other, uint32 from, uint32 end, int want
 static void
 fill_from_leaf(Bench *bench, const uint32 *leaf, uint32 count, int wanted)
 {
-	int			width = bench->width;
+	int			width = bench->gram.width;
 
 	if (count < 2)
 		return;
 	CHECK_FOR_INTERRUPTS();
 	wanted = Min(wanted, (int) count - 1);
-	lay_rows(bench, leaf, count);
+	vecidx_gram_lay_rows(&bench->gram, leaf, count);
+	vecidx_gram_lay_columns(&bench->gram, bench->gram.rows, count, 0);
 	for (uint32 i = 0; i < count; i++)
 	{
-		if (i % VECIDX_PANEL == 0)
-			lay_panel(bench->rows + i * width, Min(VECIDX_PANEL, count - i), width, bench->panels + i * width);
-		bench->others[i] = key_of(bench, leaf[i])->other;
+		bench->others[i] = vecidx_gram_key(bench->weave, leaf[i])->other;
 		bench->limits[i] = FLT_MAX;
 		bench->nearest[i].count = 0;
 	}
 	for (uint32 i = 0; i < count; i++)
 	{
-		const int32 *products = bench->products + i % ROWS * bench->room;
+		const int32 *products = bench->gram.products + i % VECIDX_GRAM_ROWS * bench->gram.room;
 
-		if (i % ROWS == 0)
-			multiply(bench, bench->rows + i * width, Min(ROWS, count - i), i / VECIDX_PANEL, count);
+		if (i % VECIDX_GRAM_ROWS == 0)
+			vecidx_gram_multiply(&bench->gram, bench->gram.rows + i * width, Min(VECIDX_GRAM_ROWS, count - i), i, count);
 		take_nearest(bench, products, i + 1, count, wanted, &bench->nearest[i]);
 		take_back(bench, i, bench->others[i], i + 1, count, wanted);
 	}
+	for (uint32 i = 0; i < count; i++)
+		vecidx_weave_prefetch(bench->weave, leaf[i]);
 	for (uint32 i = 0; i < count; i++)
 		offer_nearest(bench, leaf, i);
 }
@@ -452,10 +380,10 @@ cut_group(Bench *bench, const uint32 *group, uint32 count, int depth)
 	starts = palloc((leaders + 1) * sizeof(uint64));
 	members = palloc_extended((Size) count * fan * sizeof(uint32), MCXT_ALLOC_HUGE);
 	draw_leaders(bench, group, count, leaders, norms);
-	for (uint32 i = 0; i < count; i += ROWS)
+	for (uint32 i = 0; i < count; i += VECIDX_GRAM_ROWS)
 	{
 		CHECK_FOR_INTERRUPTS();
-		find_leaders(bench, group + i, Min(ROWS, count - i), norms, leaders, fan, assigned + (Size) i * fan);
+		find_leaders(bench, group + i, Min(VECIDX_GRAM_ROWS, count - i), norms, leaders, fan, assigned + (Size) i * fan);
 	}
 	sort_groups(assigned, count, fan, leaders, starts);
 	for (Size i = (Size) count * fan; i-- > 0;)
@@ -476,7 +404,6 @@ void
 vecidx_weave_fill(VecIdxWeave *weave, VecIdxDeal *deal)
 {
 	Bench	   *bench = make_bench(weave);
-	MemoryContext old = MemoryContextSwitchTo(bench->context);
 	uint32		from;
 	uint32		to;
 
@@ -488,6 +415,5 @@ vecidx_weave_fill(VecIdxWeave *weave, VecIdxDeal *deal)
 	while (weave->leaders > 0 && vecidx_deal_take(deal, 1, weave->leaders, &from, &to))
 		cut_group(bench, weave->group + weave->group_start[from],
 				  (uint32) (weave->group_start[from + 1] - weave->group_start[from]), 1);
-	MemoryContextSwitchTo(old);
 	free_bench(bench);
 }

@@ -4,9 +4,11 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "miscadmin.h"
 
-#include "graph/weave.h"
+#include "graph/gram.h"
 
 /* Members that a process takes at a time. */
 #define PIECE		256
@@ -148,65 +150,141 @@ vecidx_weave_offer(VecIdxWeave *weave, uint32 member, uint32 candidate, float di
 
 /* Lists. */
 
-static inline void
-prefetch_bytes(const void *bytes, Size size)
-{
-	for (Size i = 0; i < size; i += 64)
-		__builtin_prefetch((const char *) bytes + i);
-}
-
-/* Bytes of a vector that have to come from memory. */
-static Size
-vector_bytes(const VecIdxPoints *points)
-{
-	return Min(points->shape.vector_size > 0 ? points->shape.vector_size : points->shape.code_size, 4096);
-}
-
-/* Has the vectors of a pool's members on their way. */
+/* Has the sketches of a pool's members on their way. */
 static void
-prefetch_pool(const VecIdxWeave *weave, uint32 member)
+prefetch_sketches(const VecIdxWeave *weave, uint32 member)
 {
 	const uint32 *members = weave->pool_members + (Size) member * weave->effort.pool;
-	Size		size = vector_bytes(weave->points);
 
 	for (int i = 0; i < weave->pool_counts[member]; i++)
-		prefetch_bytes(vecidx_points_vector(weave->points, vecidx_weave_point(weave, members[i])), size);
+	{
+		const int8 *sketch = vecidx_gram_sketch(weave, members[i]);
+
+		for (uint32 k = 0; k < weave->points->shape.width; k += 64)
+			__builtin_prefetch(sketch + k);
+		__builtin_prefetch(vecidx_gram_key(weave, members[i]));
+	}
+}
+
+/* Candidates of a member, at most. */
+#define CANDIDATES		(VECIDX_LIST_MAX + VECIDX_POOL_MAX)
+
+/* What a process works with. */
+typedef struct Bench
+{
+	VecIdxWeave *weave;
+	VecIdxGram	gram;
+	uint32		members[CANDIDATES + 1];	/* candidates, then whose they are */
+	float		others[CANDIDATES];
+	float		limits[CANDIDATES]; /* candidates farther than that from a neighbour are not covered by it */
+	VecIdxHit	hits[CANDIDATES];
+} Bench;
+
+static Bench *
+make_bench(VecIdxWeave *weave)
+{
+	Bench	   *bench = palloc(sizeof(Bench));
+
+	bench->weave = weave;
+	vecidx_gram_init(&bench->gram, weave, CANDIDATES + 1, CANDIDATES);
+	return bench;
 }
 
 static void
-measure(const VecIdxWeave *weave, const uint8 *vector, uint32 point, VecIdxNeighbour *neighbour)
+free_bench(Bench *bench)
 {
-	neighbour->node = point;
-	neighbour->upper = VECIDX_NONE;
-	neighbour->vector = vecidx_points_vector(weave->points, point);
-	neighbour->distance = vecidx_quant_pair(weave->points->quantizer, vector, neighbour->vector);
+	vecidx_gram_free(&bench->gram);
+	pfree(bench);
+}
+
+/* Products of a row with all candidates. */
+static const int32 *
+multiply_row(Bench *bench, int row, int count)
+{
+	vecidx_gram_multiply(&bench->gram, bench->gram.rows + (Size) row * bench->gram.width, 1, 0, count);
+	return bench->gram.products;
+}
+
+/* Sorts candidates by distance from the member that stands behind them: into hits. */
+static void
+sort_candidates(Bench *bench, int count)
+{
+	const VecIdxSketchKey *own = vecidx_gram_key(bench->weave, bench->members[count]);
+	const int32 *products = multiply_row(bench, count, count);
+	float		weight = bench->weave->points->weight;
+
+	for (int i = 0; i < count; i++)
+	{
+		VecIdxHit	hit;
+		int			at = i;
+
+		bench->others[i] = vecidx_gram_key(bench->weave, bench->members[i])->other;
+		hit.distance = own->own + bench->others[i] - weight * products[i];
+		hit.place = i;
+		bench->limits[i] = hit.distance;
+		for (; at > 0 && (bench->hits[at - 1].distance > hit.distance ||
+						  (bench->hits[at - 1].distance == hit.distance &&
+						   bench->members[bench->hits[at - 1].place] > bench->members[i])); at--)
+			bench->hits[at] = bench->hits[at - 1];
+		bench->hits[at] = hit;
+	}
+}
+
+/*
+ * Chooses at most room of count candidates, which stand in members[] with the
+ * one whose they are behind them: nearest first, each only if it is nearer to
+ * that one than to any chosen before (HNSW's heuristic, as vecidx_prune has
+ * it).  Returns how many.
+ */
+static int
+choose(Bench *bench, int count, uint32 *chosen)
+{
+	VecIdxWeave *weave = bench->weave;
+	float		weight = weave->points->weight;
+	int			kept = 0;
+
+	vecidx_gram_lay_rows(&bench->gram, bench->members, count + 1);
+	vecidx_gram_lay_columns(&bench->gram, bench->gram.rows, count, 0);
+	sort_candidates(bench, count);
+	for (int i = 0; i < count && kept < weave->room; i++)
+	{
+		int			place = bench->hits[i].place;
+		const int32 *products;
+		float		own;
+
+		if (bench->limits[place] == FLT_MAX)
+			continue;
+		chosen[kept++] = bench->members[place];
+		products = multiply_row(bench, place, count);
+		own = vecidx_gram_key(weave, bench->members[place])->own;
+		/* those that it covers are out */
+		for (int j = 0; j < count; j++)
+		{
+			float		distance = own + bench->others[j] - weight * products[j];
+
+			bench->limits[j] = distance < bench->limits[j] ? FLT_MAX : bench->limits[j];
+		}
+	}
+	return kept;
 }
 
 /* Chooses a member's neighbours from its pool, and empties that. */
 static void
-prune_pool(VecIdxWeave *weave, uint32 member)
+prune_pool(Bench *bench, uint32 member)
 {
-	const uint32 *members = weave->pool_members + (Size) member * weave->effort.pool;
-	const uint8 *vector = vecidx_points_vector(weave->points, vecidx_weave_point(weave, member));
-	uint32	   *list = weave->lists + (Size) member * weave->room;
-	VecIdxNeighbour neighbours[VECIDX_POOL_MAX];
+	VecIdxWeave *weave = bench->weave;
 	int			count = weave->pool_counts[member];
 
-	for (int i = 0; i < count; i++)
-	{
-		measure(weave, vector, vecidx_weave_point(weave, members[i]), &neighbours[i]);
-		neighbours[i].upper = members[i];
-	}
-	count = vecidx_prune(weave->points->quantizer, neighbours, count, weave->room);
-	for (int i = 0; i < count; i++)
-		list[i] = neighbours[i].upper;
-	weave->list_counts[member] = count;
+	memcpy(bench->members, weave->pool_members + (Size) member * weave->effort.pool, count * sizeof(uint32));
+	bench->members[count] = member;
+	weave->list_counts[member] = choose(bench, count, weave->lists + (Size) member * weave->room);
 	weave->pool_counts[member] = 0;
 }
 
 void
 vecidx_weave_prune(VecIdxWeave *weave, VecIdxDeal *deal)
 {
+	Bench	   *bench = make_bench(weave);
 	uint32		from;
 	uint32		to;
 
@@ -216,17 +294,41 @@ vecidx_weave_prune(VecIdxWeave *weave, VecIdxDeal *deal)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (i + 1 < to)
-				prefetch_pool(weave, weave->order[i + 1]);
-			prune_pool(weave, weave->order[i]);
+				prefetch_sketches(weave, weave->order[i + 1]);
+			prune_pool(bench, weave->order[i]);
 		}
+	}
+	free_bench(bench);
+}
+
+/* Offers a member to those that it has chosen. */
+static void
+offer_back(Bench *bench, uint32 member)
+{
+	VecIdxWeave *weave = bench->weave;
+	const uint32 *list = weave->lists + (Size) member * weave->room;
+	const VecIdxSketchKey *own = vecidx_gram_key(weave, member);
+	int			count = weave->list_counts[member];
+	const int32 *products;
+
+	memcpy(bench->members, list, count * sizeof(uint32));
+	bench->members[count] = member;
+	vecidx_gram_lay_rows(&bench->gram, bench->members, count + 1);
+	vecidx_gram_lay_columns(&bench->gram, bench->gram.rows, count, 0);
+	products = multiply_row(bench, count, count);
+	for (int i = 0; i < count; i++)
+	{
+		const VecIdxSketchKey *key = vecidx_gram_key(weave, list[i]);
+
+		vecidx_weave_offer(weave, list[i], member,
+						   key->lift + key->own + own->other - weave->points->weight * products[i]);
 	}
 }
 
-/* Offers each member to those that it has chosen. */
 void
 vecidx_weave_back(VecIdxWeave *weave, VecIdxDeal *deal)
 {
-	const VecIdxPoints *points = weave->points;
+	Bench	   *bench = make_bench(weave);
 	uint32		from;
 	uint32		to;
 
@@ -234,19 +336,11 @@ vecidx_weave_back(VecIdxWeave *weave, VecIdxDeal *deal)
 	{
 		for (uint32 i = from; i < to; i++)
 		{
-			uint32		member = weave->order[i];
-			const uint32 *list = weave->lists + (Size) member * weave->room;
-			const uint8 *vector = vecidx_points_vector(points, vecidx_weave_point(weave, member));
-
 			CHECK_FOR_INTERRUPTS();
-			for (int j = 0; j < weave->list_counts[member]; j++)
-			{
-				const uint8 *other = vecidx_points_vector(points, vecidx_weave_point(weave, list[j]));
-
-				vecidx_weave_offer(weave, list[j], member, vecidx_quant_pair(points->quantizer, vector, other));
-			}
+			offer_back(bench, weave->order[i]);
 		}
 	}
+	free_bench(bench);
 }
 
 static bool
@@ -259,50 +353,36 @@ names(const uint32 *list, int count, uint32 member)
 	return named;
 }
 
-/* The nearest that do not cover each other, when there are more than there is room for. */
-static int
-prune_list(const VecIdxWeave *weave, uint32 member, const uint32 *joined, int count, uint32 *list)
-{
-	const uint8 *vector = vecidx_points_vector(weave->points, vecidx_weave_point(weave, member));
-	VecIdxNeighbour neighbours[VECIDX_LIST_MAX + VECIDX_POOL_MAX];
-
-	for (int i = 0; i < count; i++)
-		measure(weave, vector, vecidx_weave_point(weave, joined[i]), &neighbours[i]);
-	count = vecidx_prune(weave->points->quantizer, neighbours, count, weave->room);
-	for (int i = 0; i < count; i++)
-		list[i] = neighbours[i].node;
-	return count;
-}
-
 /* Joins a list with the links back; from here on it names points. */
 static void
-finish_list(VecIdxWeave *weave, uint32 member)
+finish_list(Bench *bench, uint32 member)
 {
+	VecIdxWeave *weave = bench->weave;
 	const uint32 *back = weave->pool_members + (Size) member * weave->effort.pool;
 	uint32	   *list = weave->lists + (Size) member * weave->room;
-	uint32		joined[VECIDX_LIST_MAX + VECIDX_POOL_MAX];
 	int			chosen = weave->list_counts[member];
 	int			count = chosen;
 
-	memcpy(joined, list, chosen * sizeof(uint32));
+	memcpy(bench->members, list, chosen * sizeof(uint32));
 	for (int i = 0; i < weave->pool_counts[member]; i++)
 	{
-		if (!names(joined, chosen, back[i]))
-			joined[count++] = back[i];
+		if (!names(list, chosen, back[i]))
+			bench->members[count++] = back[i];
 	}
+	bench->members[count] = member;
 	if (count > weave->room)
-		count = prune_list(weave, member, joined, count, list);
+		count = choose(bench, count, list);
 	else
-	{
-		for (int i = 0; i < count; i++)
-			list[i] = vecidx_weave_point(weave, joined[i]);
-	}
+		memcpy(list, bench->members, count * sizeof(uint32));
+	for (int i = 0; i < count; i++)
+		list[i] = vecidx_weave_point(weave, list[i]);
 	weave->list_counts[member] = count;
 }
 
 void
 vecidx_weave_finish(VecIdxWeave *weave, VecIdxDeal *deal)
 {
+	Bench	   *bench = make_bench(weave);
 	uint32		from;
 	uint32		to;
 
@@ -312,8 +392,9 @@ vecidx_weave_finish(VecIdxWeave *weave, VecIdxDeal *deal)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (i + 1 < to)
-				prefetch_pool(weave, weave->order[i + 1]);
-			finish_list(weave, weave->order[i]);
+				prefetch_sketches(weave, weave->order[i + 1]);
+			finish_list(bench, weave->order[i]);
 		}
 	}
+	free_bench(bench);
 }

@@ -109,6 +109,20 @@ extern void vecidx_weave_finish(VecIdxWeave *weave, VecIdxDeal *deal);
 /* Offers a candidate to a member's pool. */
 extern void vecidx_weave_offer(VecIdxWeave *weave, uint32 member, uint32 candidate, float distance);
 
+/* Has a member's pool on its way. */
+static inline void
+vecidx_weave_prefetch(const VecIdxWeave *weave, uint32 member)
+{
+	const char *members = (const char *) (weave->pool_members + (Size) member * weave->effort.pool);
+	const char *keys = (const char *) (weave->pool_keys + (Size) member * weave->effort.pool);
+
+	for (Size i = 0; i < weave->effort.pool * sizeof(uint32); i += 64)
+		__builtin_prefetch(members + i, 1);
+	for (Size i = 0; i < weave->effort.pool * sizeof(int16); i += 64)
+		__builtin_prefetch(keys + i, 1);
+	__builtin_prefetch(weave->pool_counts + member, 1);
+}
+
 static inline uint32
 vecidx_weave_point(const VecIdxWeave *weave, uint32 member)
 {

@@ -341,13 +341,15 @@ make_key(const VecIdxSketcher *sketcher, const float *row)
 		double		along = kernels->dot(row, sketcher->data, sketcher->dimensions);
 		double		norm = sqrt(kernels->dot(row, row, sketcher->dimensions));
 
-		key.own = vecidx_clamp(square * (norm * sketcher->reach - along + sketcher->centre_norm2));
+		key.own = vecidx_clamp(square * (sketcher->centre_norm2 - along));
 		key.other = vecidx_clamp(square * -along);
+		key.lift = vecidx_clamp(square * norm * sketcher->reach);
 	}
 	else
 	{
 		key.own = vecidx_clamp(square * kernels->l2sq(row, sketcher->data, sketcher->dimensions));
 		key.other = key.own;
+		key.lift = 0;
 	}
 	return key;
 }

@@ -9,7 +9,7 @@
  *
  *		distance(a, b) ~ a.own + b.other - weight * <a.sketch, b.sketch>
  *
- * in units of 1 / scale^2, never negative but for rounding.  A sketcher has no
+ * in units of 1 / scale^2.  A sketcher has no
  * pointers: it may be copied and shared between processes byte by byte.
  * Sketches are not on disk.
  */
@@ -42,6 +42,7 @@ typedef struct VecIdxSketchKey
 {
 	float		own;			/* as the one from which distances are measured */
 	float		other;			/* as one of the others */
+	float		lift;			/* that much added, no distance is below zero, or not by much */
 } VecIdxSketchKey;
 
 extern Size vecidx_sketcher_size(int dimensions, int width);
