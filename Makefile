@@ -79,11 +79,13 @@ OBJS = \
 	src/am/pause.o \
 	src/am/edge.o \
 	src/am/reconnect.o \
-	src/am/write.o \
 	src/am/insert.o \
 	src/am/sample.o \
 	src/am/team.o \
+	src/am/spool.o \
+	src/am/cells.o \
 	src/am/load.o \
+	src/am/write.o \
 	src/am/build.o \
 	src/am/limit.o \
 	src/am/explain.o \
@@ -166,7 +168,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # plain loops over arrays that a build spends its time in
-src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o: CFLAGS += -O3
+src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o: CFLAGS += -O3
 
 # PGXS tracks neither headers nor the PostgreSQL that objects were made for
 $(shell v="`$(PG_CONFIG) --version`"; test "`cat .pg_version 2>/dev/null`" = "$$v" || echo "$$v" > .pg_version)

@@ -5,11 +5,13 @@
  * The sample fixes what cannot change later: dimensions, centroid, bits of a
  * code.  Some of its rows become the queries that calibrate the finished
  * index.  All processes of a team (team.h) read the table, encode its rows
- * (load.h) and make the graph level by level (graph/weave.h); the leader alone
- * writes the pages.
+ * (load.h) and make the graph (graph/weave.h): level 0 cell by cell, as many
+ * cells as it takes to stay within maintenance_work_mem, then the levels
+ * above.  The leader alone writes the pages.
  */
 #include "postgres.h"
 #include <sys/resource.h>
+#include <math.h>
 
 #include "access/table.h"
 #include "access/tableam.h"
@@ -25,12 +27,14 @@
 #include "utils/snapmgr.h"
 
 #include "am/am.h"
+#include "am/cells.h"
 #include "am/load.h"
 #include "am/sample.h"
 #include "am/team.h"
 #include "am/write.h"
 #include "graph/calibrate.h"
 #include "graph/levels.h"
+#include "graph/order.h"
 #include "options.h"
 #include "page/meta.h"
 
@@ -53,24 +57,36 @@
 #define ROTATION_SEED		UINT64CONST(0x9E3779B97F4A7C15)
 
 /* Pieces of the team's memory. */
-#define PIECE_POINTS		0
-#define PIECE_HASHES		1
-#define PIECE_GROUND		2
-#define PIECE_LOFT			3
+#define PIECE_TIDS			0
+#define PIECE_POINTS		1
+#define PIECE_LISTS			2
+#define PIECE_POOLS			3
+
+/*
+ * A build in cells aims at cells so many times smaller than memory allows:
+ * they come out of unequal size, and guests come on top.
+ */
+#define CELL_SLACK			3.0
+
+/* Points of a cell at least, on average. */
+#define CELL_POINTS			1000
 
 /* Steps of the team's work. */
 typedef enum BuildStep
 {
 	STEP_LOAD,
-	STEP_READ,
+	STEP_CELL,
+	STEP_UPPER,
 	STEP_ASSIGN,
 	STEP_FILL,
 	STEP_PRUNE,
 	STEP_BACK,
-	STEP_FINISH
+	STEP_FINISH,
+	STEP_TELL,
+	STEP_END_LISTS
 } BuildStep;
 
-/* What the team shares; then the quantizer, the sketcher, the queries, notes of each process, the scan. */
+/* What the team shares; then the quantizer, the sketcher, and what the offsets tell. */
 typedef struct Shared
 {
 	/* fixed once helpers start */
@@ -79,19 +95,22 @@ typedef struct Shared
 	bool		concurrent;
 	VecIdxMetaFixed fixed;
 	int			queries;
+	int			cells;
 	Size		quantizer;		/* where that begins, from here; likewise: */
 	Size		sketcher;
+	Size		centres;
+	Size		load;
 	Size		query_rows;
 	Size		query_tids;
 	Size		notes;			/* one for each process, vecidx_truth_notes_size bytes */
 	Size		scan;
 
 	/* changes */
-	VecIdxLoadCounts counts;
 	bool		broken_chain;	/* see ii_BrokenHotChain */
-	uint32		points;
+	int			cell;			/* that is being made */
+	uint32		points;			/* of it */
 	VecIdxLevelPlan plan;
-	int			level;			/* that is being made */
+	int			level;			/* likewise */
 	slock_t		locks[VECIDX_POOL_LOCKS];
 } Shared;
 
@@ -107,7 +126,7 @@ typedef struct Build
 	Shared	   *shared;
 
 	/* changes */
-	VecIdxLoad *load;
+	VecIdxLoad	load;
 	VecIdxPoints points;
 	VecIdxLevels levels;
 
@@ -115,6 +134,7 @@ typedef struct Build
 	VecIdxMetaFixed fixed;
 	float	   *centroid;
 	VecIdxTableSample sample;
+	VecIdxRoll	roll;
 	VecIdxHandle *handle;		/* once there are pages */
 	double		heap_rows;
 	double		rows;			/* indexed */
@@ -284,7 +304,6 @@ make_sketcher(const Build *build, int width)
 static void
 choose_sketcher(Build *build)
 {
-	VecIdxLayout layout;
 	VecIdxSketcher *sketcher = make_sketcher(build, vecidx_sketcher_width(build->fixed.dimensions));
 
 	if (!vecidx_sketcher_suffices(sketcher))
@@ -295,8 +314,71 @@ choose_sketcher(Build *build)
 		sketcher = make_sketcher(build, width);
 	}
 	build->plan.sketcher = sketcher;
-	vecidx_layout_init(&layout, &build->fixed);
-	build->plan.shape = vecidx_points_shape(build->plan.quantizer, &layout, sketcher->width);
+}
+
+/* What follows from the fixed part, in every process. */
+static void
+derive_plan(VecIdxLoadPlan *plan, const VecIdxMetaFixed *fixed)
+{
+	VecIdxLayout layout;
+
+	vecidx_layout_init(&layout, fixed);
+	plan->m = fixed->m;
+	plan->code_size = layout.run[VECIDX_RUN_CODE].size;
+	plan->vector_size = MAXALIGN(vecidx_quant_rerank_size(vecidx_quantizer_params(plan->quantizer)));
+}
+
+/* Bytes of memory for a point while level 0 is made. */
+static double
+point_bytes(const Build *build)
+{
+	VecIdxLevelPlan level = {.m = build->fixed.m, .lowest = 0, .highest = 0};
+	uint32		many = 65536;
+
+	level.effort = vecidx_weave_effort(build->fixed.m, build->fixed.ef_construction);
+	level.nodes[0] = many;
+	return (double) (vecidx_points_size(build->plan.sketcher->width, many) + vecidx_levels_list_size(&level) +
+					 vecidx_levels_pool_size(&level)) / many;
+}
+
+/* Bytes for a row all the time: its place in the roll, and the levels above. */
+static double
+row_bytes(const Build *build)
+{
+	return 3 * sizeof(uint32) + sizeof(ItemPointerData) + point_bytes(build) / (build->fixed.m - 1);
+}
+
+/* How many cells it takes to stay within maintenance_work_mem, and where they are. */
+static void
+choose_cells(Build *build)
+{
+	const VecIdxTableSample *sample = &build->sample;
+	const VecIdxSketcher *sketcher = build->plan.sketcher;
+	double		memory = maintenance_work_mem * 1024.0;
+	double		rows = Max(sample->total, sample->count);
+	double		needed = rows * (point_bytes(build) + row_bytes(build));
+	double		cells = 1;
+	float	   *products = palloc_extended((Size) sample->count * sketcher->width * sizeof(float), MCXT_ALLOC_HUGE);
+	int8	   *sketches = palloc_extended((Size) sample->count * sketcher->width, MCXT_ALLOC_HUGE);
+	VecIdxSketchKey *keys = palloc(sample->count * sizeof(VecIdxSketchKey));
+	int8	   *centres;
+
+	if (needed > memory)
+		cells = CELL_SLACK * rows * point_bytes(build) / Max(memory - rows * row_bytes(build), memory / 4);
+	cells = Min(Min(cells, rows / CELL_POINTS), Min(VECIDX_CELLS, sample->count / 2));
+	build->plan.cells = Max(1, (int) ceil(cells));
+	if (build->plan.cells > 1)
+		ereport(DEBUG1,
+				(errmsg("building index \"%s\" in %d parts", RelationGetRelationName(build->index), build->plan.cells),
+				 errdetail("All at once would take about %.0f MB.", needed / (1024 * 1024)),
+				 errhint("Increase maintenance_work_mem to speed up the build.")));
+	centres = palloc((Size) build->plan.cells * sketcher->width);
+	vecidx_sketch_rows(sketcher, sample->rows, sample->count, products, sketches, keys);
+	vecidx_cells_choose(sketches, sample->count, sketcher->width, build->plan.cells, centres);
+	build->plan.centres = centres;
+	pfree(products);
+	pfree(sketches);
+	pfree(keys);
 }
 
 /*
@@ -371,6 +453,11 @@ lay_shared(Build *build, Shared *shared, int processes, Snapshot snapshot)
 	at += MAXALIGN(vecidx_quantizer_size(&params));
 	shared->sketcher = at;
 	at += MAXALIGN(vecidx_sketcher_size(build->fixed.dimensions, build->plan.sketcher->width));
+	shared->cells = build->plan.cells;
+	shared->centres = at;
+	at += MAXALIGN((Size) build->plan.cells * build->plan.sketcher->width);
+	shared->load = at;
+	at += MAXALIGN(vecidx_load_state_size(build->plan.cells, processes));
 	shared->query_rows = at;
 	at += MAXALIGN((Size) shared->queries * build->fixed.dimensions * sizeof(float));
 	shared->query_tids = at;
@@ -403,7 +490,9 @@ fill_shared(Build *build, Snapshot snapshot)
 			   (Size) truth->count * truth->dimensions * sizeof(float));
 		memcpy(shared_part(shared, shared->query_tids), truth->tids, truth->count * sizeof(ItemPointerData));
 	}
-	pg_atomic_init_u64(&shared->counts.rows, 0);
+	memcpy(shared_part(shared, shared->centres), build->plan.centres,
+		   (Size) shared->cells * build->plan.sketcher->width);
+	pg_atomic_init_u64(&((VecIdxLoadState *) shared_part(shared, shared->load))->rows, 0);
 	for (int i = 0; i < VECIDX_POOL_LOCKS; i++)
 		SpinLockInit(&shared->locks[i]);
 	table_parallelscan_initialize(build->heap, shared_part(shared, shared->scan), snapshot);
@@ -418,7 +507,7 @@ load_share(Build *build)
 
 	if (shares)
 		scan = table_beginscan_parallel(build->heap, shared_part(shared, shared->scan));
-	vecidx_load_table(build->load, build->heap, build->index, build->info, scan);
+	vecidx_load_table(&build->load, build->heap, build->index, build->info, scan);
 	if (build->info->ii_BrokenHotChain)
 		shared->broken_chain = true;
 	if (build->team.number > 0 && build->plan.truth != NULL)
@@ -431,23 +520,22 @@ map_memory(Build *build)
 {
 	Shared	   *shared = build->shared;
 	void	   *points = vecidx_team_piece(&build->team, PIECE_POINTS);
-	void	   *ground = vecidx_team_piece(&build->team, PIECE_GROUND);
-	void	   *loft = vecidx_team_piece(&build->team, PIECE_LOFT);
+	void	   *lists = vecidx_team_piece(&build->team, PIECE_LISTS);
+	void	   *pools = vecidx_team_piece(&build->team, PIECE_POOLS);
 
-	vecidx_points_map(&build->points, &build->plan.shape, shared->points, points);
-	build->points.quantizer = build->plan.quantizer;
+	if (points != NULL)
+		vecidx_points_map(&build->points, build->plan.sketcher->width, shared->points, points);
 	build->points.weight = build->plan.sketcher->weight;
-	if (ground != NULL)
-		vecidx_levels_map(&build->levels, &shared->plan, &build->points, shared->locks, ground, loft);
+	if (lists != NULL && pools != NULL)
+		vecidx_levels_map(&build->levels, &shared->plan, &build->points, shared->locks, lists, pools);
 }
 
-/* Reads points, and tells equal ones by a number. */
 static void
-read_share(Build *build, VecIdxDeal *deal)
+put_list(void *state, const VecIdxWoven *woven)
 {
-	uint64	   *hashes = vecidx_team_piece(&build->team, PIECE_HASHES);
+	Build	   *build = state;
 
-	vecidx_load_points(build->load, &build->points, hashes, deal);
+	vecidx_load_put_list(&build->load, &build->points, woven);
 }
 
 /* What every process does in a step. */
@@ -465,8 +553,12 @@ do_step(void *self, int step)
 		case STEP_LOAD:
 			load_share(build);
 			break;
-		case STEP_READ:
-			read_share(build, deal);
+		case STEP_CELL:
+			vecidx_load_cell(&build->load, build->shared->cell, &build->points,
+							 vecidx_team_piece(&build->team, PIECE_TIDS), deal);
+			break;
+		case STEP_UPPER:
+			vecidx_load_upper_points(&build->load, &build->points, deal);
 			break;
 		case STEP_ASSIGN:
 			vecidx_weave_assign(weave, deal);
@@ -482,6 +574,12 @@ do_step(void *self, int step)
 			break;
 		case STEP_FINISH:
 			vecidx_weave_finish(weave, deal);
+			break;
+		case STEP_TELL:
+			vecidx_weave_tell(weave, deal, put_list, build);
+			break;
+		case STEP_END_LISTS:
+			vecidx_load_finish_lists(&build->load);
 			break;
 	}
 }
@@ -499,13 +597,13 @@ static void
 see_plan(Build *build)
 {
 	Shared	   *shared = build->shared;
-	VecIdxLayout layout;
 
 	build->plan.type = vecidx_row_type(build->index);
 	build->plan.quantizer = shared_part(shared, shared->quantizer);
 	build->plan.sketcher = shared_part(shared, shared->sketcher);
-	vecidx_layout_init(&layout, &shared->fixed);
-	build->plan.shape = vecidx_points_shape(build->plan.quantizer, &layout, build->plan.sketcher->width);
+	build->plan.cells = shared->cells;
+	build->plan.centres = shared_part(shared, shared->centres);
+	derive_plan(&build->plan, &shared->fixed);
 	if (shared->queries > 0)
 	{
 		const float *rows = shared_part(shared, shared->query_rows);
@@ -525,7 +623,7 @@ vecidx_build_help(dsm_segment *segment, shm_toc *toc)
 	LOCKMODE	heap_lock;
 	LOCKMODE	index_lock;
 
-	build->team.state = vecidx_team_state(toc);
+	vecidx_team_join(&build->team, toc);
 	build->shared = vecidx_team_shared(build->team.state);
 	heap_lock = build->shared->concurrent ? ShareUpdateExclusiveLock : ShareLock;
 	index_lock = build->shared->concurrent ? RowExclusiveLock : AccessExclusiveLock;
@@ -534,9 +632,10 @@ vecidx_build_help(dsm_segment *segment, shm_toc *toc)
 	build->info = BuildIndexInfo(build->index);
 	build->info->ii_Concurrent = build->shared->concurrent;
 	see_plan(build);
-	build->load = vecidx_load_create(&build->plan, &build->shared->counts, &build->team);
+	vecidx_load_init(&build->load, &build->plan, shared_part(build->shared, build->shared->load), &build->team);
 	vecidx_team_help(&build->team, segment, do_step, build);
-	vecidx_load_free(build->load);
+	vecidx_load_finish_lists(&build->load);
+	vecidx_load_free(&build->load);
 	index_close(build->index, index_lock);
 	table_close(build->heap, heap_lock);
 }
@@ -557,7 +656,7 @@ load_table(Build *build)
 	build->shared = vecidx_team_shared(build->team.state);
 	*build->shared = parts;
 	fill_shared(build, snapshot);
-	build->load = vecidx_load_create(&build->plan, &build->shared->counts, &build->team);
+	vecidx_load_init(&build->load, &build->plan, shared_part(build->shared, build->shared->load), &build->team);
 	vecidx_team_launch(&build->team);
 	run_step(build, STEP_LOAD);
 	if (shared_snapshot)
@@ -570,39 +669,32 @@ load_table(Build *build)
 static void
 join_findings(Build *build)
 {
-	VecIdxLoadCounts *counts = &build->shared->counts;
+	const VecIdxLoadState *found = build->load.state;
 
-	build->rows = vecidx_load_total(counts);
+	build->rows = vecidx_load_total(&build->load);
 	build->heap_rows = 0;
 	for (int i = 0; i < VECIDX_TEAM_MAX; i++)
-		build->heap_rows += counts->heap_rows[i];
+		build->heap_rows += found->heap_rows[i];
 	for (int i = 1; i <= build->team.helpers && build->plan.truth != NULL; i++)
 	{
-		if (counts->loaded[i])
+		if (found->loaded[i])
 			vecidx_truth_join_notes(build->plan.truth, shared_notes(build->shared, i));
 	}
 }
 
-/* The points into memory; each knows its level, and whose twin it is. */
+/* Memory for a cell's points (or those on upper levels), and the points into it; finds twins and levels. */
 static void
-read_points(Build *build)
+read_points(Build *build, uint64 count, BuildStep step)
 {
 	Shared	   *shared = build->shared;
 	uint32	   *table;
 
-	if (build->rows > VECIDX_NONE / 4)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("index \"%s\" cannot be built for %.0f rows",
-						RelationGetRelationName(build->index), build->rows)));
-	shared->points = (uint32) build->rows;
-	vecidx_team_allocate(&build->team, PIECE_POINTS, vecidx_points_size(&build->plan.shape, shared->points));
-	vecidx_team_allocate(&build->team, PIECE_HASHES, (Size) shared->points * sizeof(uint64));
-	run_step(build, STEP_READ);
+	shared->points = (uint32) count;
+	vecidx_team_allocate(&build->team, PIECE_POINTS, vecidx_points_size(build->plan.sketcher->width, shared->points));
+	run_step(build, step);
 	table = palloc_extended(vecidx_points_table(shared->points) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	vecidx_points_match(&build->points, vecidx_team_piece(&build->team, PIECE_HASHES), build->fixed.m, table);
+	vecidx_points_match(&build->points, build->fixed.m, table);
 	pfree(table);
-	vecidx_team_free(&build->team, PIECE_HASHES);
 }
 
 static void
@@ -620,31 +712,86 @@ make_level(Build *build, int level)
 	run_step(build, STEP_FINISH);
 }
 
+/* Makes levels of the points that are in memory. */
 static void
-make_graph(Build *build)
+make_levels(Build *build, int lowest, int highest)
 {
 	VecIdxLevelPlan *plan = &build->shared->plan;
 
-	vecidx_levels_count(plan, &build->points);
-	vecidx_team_allocate(&build->team, PIECE_GROUND, vecidx_levels_ground_size(plan, &build->points));
-	vecidx_team_allocate(&build->team, PIECE_LOFT, vecidx_levels_loft_size(plan));
+	vecidx_levels_count(plan, &build->points, lowest, highest);
+	vecidx_team_allocate(&build->team, PIECE_LISTS, vecidx_levels_list_size(plan));
+	vecidx_team_allocate(&build->team, PIECE_POOLS, vecidx_levels_pool_size(plan));
 	map_memory(build);
-	for (int level = 0; level <= build->levels.top; level++)
+	for (int level = plan->lowest; level <= plan->highest; level++)
 		make_level(build, level);
+	vecidx_team_free(&build->team, PIECE_POOLS);
+}
+
+/* Level 0 of a cell: its lists into files, its nodes into the roll. */
+static void
+make_cell(Build *build, int cell)
+{
+	uint32		home = (uint32) vecidx_load_home(&build->load, cell);
+	uint64		guests = vecidx_load_guests(&build->load, cell);
+	VecIdxLayout layout;
+	uint32	   *order;
+	uint32		nodes;
+
+	if (home == 0)
+	{
+		build->roll.ends[cell] = build->roll.nodes;
+		return;
+	}
+	build->shared->cell = cell;
+	read_points(build, home + guests, STEP_CELL);
+	make_levels(build, 0, 0);
+	run_step(build, STEP_TELL);
+	vecidx_layout_init(&layout, &build->fixed);
+	order = vecidx_order_nodes(&build->levels, home, layout.run[VECIDX_RUN_CODE].per_page, &nodes);
+	vecidx_roll_enter(&build->roll, cell, &build->points, order, nodes);
+	pfree(order);
+	vecidx_team_free(&build->team, PIECE_LISTS);
+	vecidx_team_free(&build->team, PIECE_POINTS);
+}
+
+static void
+make_graph(Build *build)
+{
+	uint64		rows = vecidx_load_total(&build->load);
+	ItemPointerData *tids;
+
+	if (rows > VECIDX_NONE / 4)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("index \"%s\" cannot be built for %.0f rows",
+						RelationGetRelationName(build->index), (double) rows)));
+	tids = vecidx_team_allocate(&build->team, PIECE_TIDS, rows * sizeof(ItemPointerData));
+	vecidx_roll_init(&build->roll, (uint32) rows, build->plan.cells, tids);
+	for (int cell = 0; cell < build->plan.cells; cell++)
+		make_cell(build, cell);
+	read_points(build, vecidx_load_uppers(&build->load), STEP_UPPER);
+	make_levels(build, 1, VECIDX_MAX_LEVEL);
+	run_step(build, STEP_END_LISTS);
 }
 
 static void
 write_graph(Build *build)
 {
 	VecIdxTruth *truth = build->plan.truth;
-	const VecIdxPoints *points = &build->points;
-	uint32	   *ids;
+	VecIdxWritePlan plan;
 
 	report_phase(PHASE_WRITE);
-	ids = vecidx_write_index(build->index, &build->fixed, build->centroid, &build->levels, truth != NULL ? truth->count : 0);
-	for (uint32 point = 0; point < points->count && truth != NULL; point++)
-		vecidx_truth_resolve(truth, &points->tids[point], ids[point]);
-	pfree(ids);
+	plan.index = build->index;
+	plan.centroid = build->centroid;
+	plan.load = &build->load;
+	plan.roll = &build->roll;
+	plan.levels = &build->levels;
+	plan.reserve = truth != NULL ? truth->count : 0;
+	plan.memory = (Size) maintenance_work_mem * 1024;
+	vecidx_write_index(&plan, &build->fixed);
+	for (uint32 row = 0; row < build->roll.rows && truth != NULL; row++)
+		vecidx_truth_resolve(truth, &build->roll.tids[row], build->roll.ids[row]);
+	vecidx_roll_free(&build->roll);
 	build->handle = vecidx_handle_acquire(build->index);
 	vecidx_handle_release_with(build->handle, CurrentMemoryContext);
 }
@@ -700,21 +847,22 @@ build_from_rows(Build *build)
 	compute_centroid(build);
 	choose_quantizer(build);
 	choose_sketcher(build);
+	derive_plan(&build->plan, &build->fixed);
+	choose_cells(build);
 	prepare_truth(build);
 	load_table(build);
 	join_findings(build);
-	memcpy(held, build->shared->counts.held, sizeof(held));
+	memcpy(held, build->load.state->held, sizeof(held));
 	if (build->rows > 0)
 	{
-		read_points(build);
 		make_graph(build);
-	}
-	vecidx_load_free(build->load);
-	vecidx_team_dismiss(&build->team);
-	if (build->rows > 0)
+		vecidx_team_rest(&build->team);
 		write_graph(build);
+	}
 	else
 		write_no_rows(build);
+	vecidx_load_free(&build->load);
+	vecidx_team_dismiss(&build->team);
 	for (int i = 0; i < VECIDX_TEAM_PIECES; i++)
 		vecidx_team_free(&build->team, i);
 	if (build->plan.truth != NULL)

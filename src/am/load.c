@@ -1,8 +1,10 @@
 /*
  * load.c
- *	  From rows of the table to points in memory, by way of temporary files.
+ *	  The rows of a table, encoded, in temporary files.
  */
 #include "postgres.h"
+
+#include <float.h>
 
 #include "commands/progress.h"
 #include "miscadmin.h"
@@ -10,7 +12,7 @@
 #include "utils/memutils.h"
 
 #include "am/load.h"
-#include "compat.h"
+#include "page/slot.h"
 
 /* Rows that are looked at together. */
 #define BATCH			VECIDX_TRUTH_ROWS
@@ -18,125 +20,189 @@
 /* Records that a process reads at a time. */
 #define PIECE			1024
 
-/* At the start of a record; a code slot, a rerank vector and a sketch follow. */
-typedef struct RecordHead
-{
-	VecIdxSketchKey key;
-	ItemPointerData tid;
-	uint16		unused[3];
-} RecordHead;
+/*
+ * A row is a guest of the second nearest cell if that is, by squared
+ * distances, at most so many times as far as its own.
+ */
+#define GUEST_REACH		1.3f
 
-StaticAssertDecl(sizeof(RecordHead) % MAXIMUM_ALIGNOF == 0, "slots behind the head must be aligned");
-
-struct VecIdxLoad
+/* Rows that were read and not yet written. */
+typedef struct VecIdxLoadBatch
 {
-	/* fixed */
-	VecIdxLoadPlan plan;
-	VecIdxLoadCounts *counts;
-	VecIdxTeam *team;
-	Relation	index;
-	Size		record_size;
 	MemoryContext context;
 	MemoryContext row_context;	/* reset after each row */
-
-	/* changes */
-	BufFile    *file;			/* what this process writes */
-	int			count;			/* rows of the batch */
+	int			count;
+	uint32		place;			/* rows that this process has written */
 	float	   *rows;
 	ItemPointerData tids[BATCH];
 	float	   *products;
 	int8	   *sketches;
 	VecIdxSketchKey keys[BATCH];
-	char	   *record;
 	void	   *scratch;
-};
+} VecIdxLoadBatch;
 
-static Size
-record_size(const VecIdxPointShape *shape)
+Size
+vecidx_load_state_size(int cells, int processes)
 {
-	return sizeof(RecordHead) + shape->code_size + shape->vector_size + shape->width;
+	return offsetof(VecIdxLoadState, counts) + (Size) VECIDX_LOAD_KINDS * cells * processes * sizeof(uint64);
 }
 
-VecIdxLoad *
-vecidx_load_create(const VecIdxLoadPlan *plan, VecIdxLoadCounts *counts, VecIdxTeam *team)
+static void
+set_sizes(VecIdxLoad *load)
 {
-	VecIdxLoad *load = palloc0(sizeof(VecIdxLoad));
-	const VecIdxQuantParams *params = vecidx_quantizer_params(plan->quantizer);
-	int			width = plan->shape.width;
+	Size		point = MAXALIGN(sizeof(VecIdxLoadPoint) + load->plan.sketcher->width);
 
+	load->sizes[VECIDX_LOAD_HOME] = point;
+	load->sizes[VECIDX_LOAD_GUEST] = point;
+	load->sizes[VECIDX_LOAD_UPPER] = point;
+	load->sizes[VECIDX_LOAD_ROW] = MAXALIGN(load->plan.code_size + load->plan.vector_size);
+	load->sizes[VECIDX_LOAD_LIST] = offsetof(VecIdxLoadList, neighbours) +
+		load->room * (sizeof(uint32) + sizeof(float));
+}
+
+static void
+init_batch(VecIdxLoad *load)
+{
+	VecIdxLoadBatch *batch = palloc0(sizeof(VecIdxLoadBatch));
+	const VecIdxQuantParams *params = vecidx_quantizer_params(load->plan.quantizer);
+	int			width = load->plan.sketcher->width;
+
+	batch->context = CurrentMemoryContext;
+	batch->row_context = AllocSetContextCreate(CurrentMemoryContext, "vecidx build row", ALLOCSET_DEFAULT_SIZES);
+	batch->rows = palloc_extended((Size) BATCH * params->dimensions * sizeof(float), MCXT_ALLOC_HUGE);
+	batch->products = palloc(BATCH * width * sizeof(float));
+	batch->sketches = palloc(BATCH * width);
+	batch->scratch = palloc(vecidx_quant_scratch_size(params));
+	load->batch = batch;
+}
+
+void
+vecidx_load_init(VecIdxLoad *load, const VecIdxLoadPlan *plan, VecIdxLoadState *state, VecIdxTeam *team)
+{
+	Size		largest = 0;
+	uint64	   *counts = state->counts;
+
+	memset(load, 0, sizeof(VecIdxLoad));
 	load->plan = *plan;
-	load->counts = counts;
+	load->state = state;
 	load->team = team;
-	load->record_size = record_size(&plan->shape);
-	load->context = CurrentMemoryContext;
-	load->row_context = AllocSetContextCreate(CurrentMemoryContext, "vecidx build row", ALLOCSET_DEFAULT_SIZES);
-	load->rows = palloc_extended((Size) BATCH * params->dimensions * sizeof(float), MCXT_ALLOC_HUGE);
-	load->products = palloc(BATCH * width * sizeof(float));
-	load->sketches = palloc(BATCH * width);
-	load->record = palloc(load->record_size);
-	load->scratch = palloc(vecidx_quant_scratch_size(params));
-	return load;
+	load->room = vecidx_link_room(plan->m, 0);
+	set_sizes(load);
+	for (int kind = 0; kind < VECIDX_LOAD_KINDS; kind++)
+	{
+		load->spools[kind] = palloc(plan->cells * sizeof(VecIdxSpool));
+		for (int cell = 0; cell < plan->cells; cell++)
+		{
+			vecidx_spool_init(&load->spools[kind][cell], team, load->sizes[kind], counts, kind, cell);
+			counts += team->size;
+		}
+		largest = Max(largest, load->sizes[kind]);
+	}
+	load->record = palloc0(largest);
+	init_batch(load);
 }
 
-/* The name of the file that a process writes; the leader of a team of one needs none. */
-static void
-name_file(char *name, Size size, int number)
+/* Writing. */
+
+/* The cell that a sketch is at home in; *guest becomes the one that it is a guest of, or -1. */
+static int
+find_cell(const VecIdxLoad *load, const int8 *sketch, int *guest)
 {
-	snprintf(name, size, "rows%d", number);
+	int			width = load->plan.sketcher->width;
+	float		nearest[2] = {FLT_MAX, FLT_MAX};
+	int			cells[2] = {0, -1};
+
+	for (int cell = 0; cell < load->plan.cells; cell++)
+	{
+		const int8 *centre = load->plan.centres + (Size) cell * width;
+		int32		square = 0;
+
+		for (int k = 0; k < width; k++)
+			square += (sketch[k] - centre[k]) * (sketch[k] - centre[k]);
+		if (square < nearest[0])
+		{
+			nearest[1] = nearest[0];
+			cells[1] = cells[0];
+			nearest[0] = square;
+			cells[0] = cell;
+		}
+		else if (square < nearest[1])
+		{
+			nearest[1] = square;
+			cells[1] = cell;
+		}
+	}
+	*guest = nearest[1] <= GUEST_REACH * nearest[0] ? cells[1] : -1;
+	return cells[0];
+}
+
+/* Encodes row i of the batch as pages will have it, and writes it; returns its hash. */
+static uint64
+write_row(VecIdxLoad *load, int i)
+{
+	const VecIdxLoadPlan *plan = &load->plan;
+	const VecIdxQuantParams *params = vecidx_quantizer_params(plan->quantizer);
+	VecIdxCodeSlot *code = vecidx_load_code(load->record);
+	uint8	   *vector = vecidx_load_vector(load, load->record);
+	VecIdxFactors factors;
+
+	memset(load->record, 0, load->sizes[VECIDX_LOAD_ROW]);
+	vecidx_quant_encode(plan->quantizer, load->batch->rows + (Size) i * params->dimensions, load->batch->scratch,
+						(uint8 *) (code + 1), &factors, vector);
+	code->f0 = factors.f0;
+	code->f1 = factors.f1;
+	code->error = vecidx_error_pack(factors.error);
+	code->state = VECIDX_LIVE;
+	vecidx_spool_write(&load->spools[VECIDX_LOAD_ROW][0], load->record);
+	return vecidx_points_hash(vector, plan->vector_size > 0 ? plan->vector_size : vecidx_quant_code_size(params));
 }
 
 static void
-create_file(VecIdxLoad *load)
+write_point(VecIdxLoad *load, int i, uint64 hash)
 {
-	char		name[32];
+	VecIdxLoadBatch *batch = load->batch;
+	int			width = load->plan.sketcher->width;
+	const int8 *sketch = batch->sketches + (Size) i * width;
+	VecIdxLoadPoint *point = load->record;
+	int			guest;
+	int			cell = find_cell(load, sketch, &guest);
 
-	name_file(name, sizeof(name), load->team->number);
-	if (load->team->parallel == NULL && load->team->number == 0)
-		load->file = BufFileCreateTemp(false);
-	else
-		load->file = BufFileCreateFileSet(&load->team->state->files.fs, name);
-}
-
-/* Writes a row of the batch, encoded. */
-static void
-write_record(VecIdxLoad *load, int i)
-{
-	const VecIdxPointShape *shape = &load->plan.shape;
-	RecordHead *head = (RecordHead *) load->record;
-	char	   *code = load->record + sizeof(RecordHead);
-	char	   *vector = code + shape->code_size;
-	int			dimensions = vecidx_quantizer_params(load->plan.quantizer)->dimensions;
-
-	head->key = load->keys[i];
-	head->tid = load->tids[i];
-	memset(head->unused, 0, sizeof(head->unused));
-	vecidx_points_encode(load->plan.quantizer, shape, load->rows + (Size) i * dimensions, load->scratch,
-						 (VecIdxCodeSlot *) code, (uint8 *) vector);
-	memcpy(vector + shape->vector_size, load->sketches + (Size) i * shape->width, shape->width);
-	BufFileWrite(load->file, load->record, load->record_size);
-	load->counts->records[load->team->number]++;
+	point->hash = hash;
+	point->key = batch->keys[i];
+	point->place = batch->place++;
+	point->process = (uint16) load->team->number;
+	point->cell = (uint16) cell;
+	point->tid = batch->tids[i];
+	memcpy(point + 1, sketch, width);
+	vecidx_spool_write(&load->spools[VECIDX_LOAD_HOME][cell], point);
+	if (guest >= 0)
+		vecidx_spool_write(&load->spools[VECIDX_LOAD_GUEST][guest], point);
+	if (vecidx_points_level(hash, load->plan.m) > 0)
+		vecidx_spool_write(&load->spools[VECIDX_LOAD_UPPER][0], point);
 }
 
 static void
 flush_batch(VecIdxLoad *load)
 {
+	VecIdxLoadBatch *batch = load->batch;
 	uint64		rows;
 
-	vecidx_sketch_rows(load->plan.sketcher, load->rows, load->count, load->products, load->sketches, load->keys);
+	vecidx_sketch_rows(load->plan.sketcher, batch->rows, batch->count, batch->products, batch->sketches, batch->keys);
 	if (load->plan.truth != NULL)
-		vecidx_truth_note_rows(load->plan.truth, load->rows, load->count, load->tids);
-	for (int i = 0; i < load->count; i++)
-		write_record(load, i);
-	rows = pg_atomic_add_fetch_u64(&load->counts->rows, load->count);
+		vecidx_truth_note_rows(load->plan.truth, batch->rows, batch->count, batch->tids);
+	for (int i = 0; i < batch->count; i++)
+		write_point(load, i, write_row(load, i));
+	rows = pg_atomic_add_fetch_u64(&load->state->rows, batch->count);
 	if (load->team->number == 0)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, (int64) rows);
-	load->count = 0;
+	batch->count = 0;
 }
 
 static void
 load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive pg_attribute_unused(), void *state)
 {
 	VecIdxLoad *load = state;
+	VecIdxLoadBatch *batch = load->batch;
 	const VecIdxQuantParams *params = vecidx_quantizer_params(load->plan.quantizer);
 	const VecIdxType *type = load->plan.type;
 	MemoryContext old;
@@ -147,140 +213,171 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 	CHECK_FOR_INTERRUPTS();
 	if (isnull[0])
 		return;
-	old = MemoryContextSwitchTo(load->row_context);
+	old = MemoryContextSwitchTo(batch->row_context);
 	row = vecidx_row_decode(index, &type->decoder, type->metric, values[0], params->dimensions, &dimensions);
 	if (row != NULL && load->plan.truth != NULL)
 		query = vecidx_truth_find(load->plan.truth, tid);
+	MemoryContextSwitchTo(batch->context);
 	if (query >= 0)
-		load->counts->held[query] = true;
+		load->state->held[query] = true;
 	else if (row != NULL)
 	{
-		memcpy(load->rows + (Size) load->count * params->dimensions, row, params->dimensions * sizeof(float));
-		load->tids[load->count++] = *tid;
+		memcpy(batch->rows + (Size) batch->count * params->dimensions, row, params->dimensions * sizeof(float));
+		batch->tids[batch->count++] = *tid;
 	}
-	if (load->count == BATCH)
+	if (batch->count == BATCH)
 		flush_batch(load);
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(load->row_context);
+	MemoryContextReset(batch->row_context);
+}
+
+static void
+finish_spools(VecIdxLoad *load, VecIdxLoadKind kind)
+{
+	for (int cell = 0; cell < load->plan.cells; cell++)
+		vecidx_spool_finish(&load->spools[kind][cell]);
 }
 
 void
 vecidx_load_table(VecIdxLoad *load, Relation heap, Relation index, IndexInfo *info, TableScanDesc scan)
 {
-	MemoryContext old = MemoryContextSwitchTo(load->context);
-
-	create_file(load);
-	load->counts->loaded[load->team->number] = true;
-	load->counts->heap_rows[load->team->number] =
+	load->state->loaded[load->team->number] = true;
+	load->state->heap_rows[load->team->number] =
 		table_index_build_scan(heap, index, info, true, load->team->number == 0, load_row, load, scan);
-	if (load->count > 0)
+	if (load->batch->count > 0)
 		flush_batch(load);
-	if (load->team->parallel != NULL || load->team->number > 0)
-	{
-		BufFileExportFileSet(load->file);
-		BufFileClose(load->file);
-		load->file = NULL;
-	}
-	MemoryContextSwitchTo(old);
+	for (int kind = VECIDX_LOAD_HOME; kind <= VECIDX_LOAD_ROW; kind++)
+		finish_spools(load, kind);
 }
 
 uint64
-vecidx_load_total(const VecIdxLoadCounts *counts)
+vecidx_load_total(VecIdxLoad *load)
 {
-	uint64		total = 0;
+	return vecidx_spool_total(&load->spools[VECIDX_LOAD_ROW][0]);
+}
 
-	for (int i = 0; i < VECIDX_TEAM_MAX; i++)
-		total += counts->records[i];
-	return total;
+uint64
+vecidx_load_home(VecIdxLoad *load, int cell)
+{
+	return vecidx_spool_total(&load->spools[VECIDX_LOAD_HOME][cell]);
+}
+
+uint64
+vecidx_load_guests(VecIdxLoad *load, int cell)
+{
+	return vecidx_spool_total(&load->spools[VECIDX_LOAD_GUEST][cell]);
+}
+
+uint64
+vecidx_load_uppers(VecIdxLoad *load)
+{
+	return vecidx_spool_total(&load->spools[VECIDX_LOAD_UPPER][0]);
 }
 
 /* Reading. */
 
-/* Opens what a process wrote. */
-static BufFile *
-open_file(VecIdxLoad *load, int number)
+typedef struct Reading
 {
-	char		name[32];
+	const VecIdxLoad *load;
+	VecIdxPoints *points;
+	uint32		first;			/* the point that record 0 becomes */
+	ItemPointerData *tids;		/* NULL: not wanted */
+	uint64		before[VECIDX_TEAM_MAX];	/* rows of processes with smaller numbers */
+} Reading;
 
-	if (load->file != NULL)
-		return load->file;
-	name_file(name, sizeof(name), number);
-	return BufFileOpenFileSet(&load->team->state->files.fs, name, O_RDONLY, false);
+static void
+take_point(void *state, uint64 number, const void *record)
+{
+	Reading    *reading = state;
+	VecIdxPoints *points = reading->points;
+	const VecIdxLoadPoint *read = record;
+	uint32		point = (uint32) (reading->first + number);
+	uint32		row = (uint32) (reading->before[read->process] + read->place);
+
+	points->keys[point] = read->key;
+	points->hashes[point] = read->hash;
+	points->numbers[point] = row;
+	points->homes[point] = (uint8) read->cell;
+	memcpy(vecidx_points_sketch(points, point), read + 1, points->width);
+	if (reading->tids != NULL)
+		reading->tids[row] = read->tid;
 }
 
 static void
-take_record(const VecIdxLoad *load, VecIdxPoints *points, uint32 point)
+begin_reading(Reading *reading, VecIdxLoad *load, VecIdxPoints *points)
 {
-	const VecIdxPointShape *shape = &points->shape;
-	const RecordHead *head = (const RecordHead *) load->record;
-	const char *code = load->record + sizeof(RecordHead);
-	const char *vector = code + shape->code_size;
-
-	points->keys[point] = head->key;
-	points->tids[point] = head->tid;
-	memcpy(vecidx_points_code(points, point), code, shape->code_size);
-	if (shape->vector_size > 0)
-		memcpy(vecidx_points_vector(points, point), vector, shape->vector_size);
-	memcpy(vecidx_points_sketch(points, point), vector + shape->vector_size, shape->width);
+	reading->load = load;
+	reading->points = points;
+	reading->first = 0;
+	reading->tids = NULL;
+	for (int i = 0; i < load->team->size; i++)
+		reading->before[i] = vecidx_spool_before(&load->spools[VECIDX_LOAD_ROW][0], i);
 }
 
-/* Reads records from..to - 1 of a file into as many points. */
-static void
-read_records(VecIdxLoad *load, BufFile *file, uint64 from, uint64 to, VecIdxPoints *points, uint32 point)
+void
+vecidx_load_cell(VecIdxLoad *load, int cell, VecIdxPoints *points, ItemPointerData *tids, VecIdxDeal *deal)
 {
-	if (BufFileSeek(file, 0, (off_t) (from * load->record_size), SEEK_SET) != 0)
-		elog(ERROR, "could not seek in temporary file of index build");
-	for (; from < to; from++)
+	uint32		home = (uint32) vecidx_load_home(load, cell);
+	Reading		reading;
+	uint32		from;
+	uint32		to;
+
+	begin_reading(&reading, load, points);
+	while (vecidx_deal_take(deal, PIECE, points->count, &from, &to))
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (BufFileRead(file, load->record, load->record_size) != load->record_size)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not read temporary file of index build")));
-		take_record(load, points, point++);
+		reading.tids = tids;
+		reading.first = 0;
+		if (from < home)
+			vecidx_spool_read(&load->spools[VECIDX_LOAD_HOME][cell], from, Min(to, home), load->record,
+							  take_point, &reading);
+		reading.tids = NULL;
+		reading.first = home;
+		if (to > home)
+			vecidx_spool_read(&load->spools[VECIDX_LOAD_GUEST][cell], Max(from, home) - home, to - home, load->record,
+							  take_point, &reading);
 	}
 }
 
 void
-vecidx_load_points(VecIdxLoad *load, VecIdxPoints *points, uint64 *hashes, VecIdxDeal *deal)
+vecidx_load_upper_points(VecIdxLoad *load, VecIdxPoints *points, VecIdxDeal *deal)
 {
-	BufFile    *file = NULL;
-	uint64		first = 0;		/* of the file's records, counted over all files */
-	int			number = 0;
+	Reading		reading;
 	uint32		from;
 	uint32		to;
 
+	begin_reading(&reading, load, points);
 	while (vecidx_deal_take(deal, PIECE, points->count, &from, &to))
-	{
-		while (from < to)
-		{
-			uint64		end = first + load->counts->records[number];
-			uint32		some = (uint32) Min(to, end);
+		vecidx_spool_read(&load->spools[VECIDX_LOAD_UPPER][0], from, to, load->record, take_point, &reading);
+}
 
-			if (from >= end)
-			{
-				if (file != NULL && file != load->file)
-					BufFileClose(file);
-				file = NULL;
-				first = end;
-				number++;
-				continue;
-			}
-			if (file == NULL)
-				file = open_file(load, number);
-			read_records(load, file, from - first, some - first, points, from);
-			vecidx_points_hash(points, from, some, hashes);
-			from = some;
-		}
-	}
-	if (file != NULL && file != load->file)
-		BufFileClose(file);
+/* Lists. */
+
+void
+vecidx_load_put_list(VecIdxLoad *load, const VecIdxPoints *points, const VecIdxWoven *woven)
+{
+	VecIdxLoadList *list = load->record;
+
+	list->number = points->numbers[woven->point];
+	list->count = woven->count;
+	for (int i = 0; i < woven->count; i++)
+		list->neighbours[i] = points->numbers[woven->neighbours[i]];
+	memcpy(vecidx_load_distances(load, list), woven->distances, woven->count * sizeof(float));
+	vecidx_spool_write(&load->spools[VECIDX_LOAD_LIST][points->homes[woven->point]], list);
+}
+
+void
+vecidx_load_finish_lists(VecIdxLoad *load)
+{
+	finish_spools(load, VECIDX_LOAD_LIST);
 }
 
 void
 vecidx_load_free(VecIdxLoad *load)
 {
-	if (load->file != NULL)
-		BufFileClose(load->file);
-	MemoryContextDelete(load->row_context);
+	for (int kind = 0; kind < VECIDX_LOAD_KINDS; kind++)
+	{
+		for (int cell = 0; cell < load->plan.cells; cell++)
+			vecidx_spool_close(&load->spools[kind][cell]);
+	}
+	MemoryContextDelete(load->batch->row_context);
 }

@@ -1,12 +1,14 @@
 /*
  * load.h
- *	  From rows of the table to points in memory, by way of temporary files.
+ *	  The rows of a table, encoded, in temporary files.
  *
- * How many points there will be is known only when the table has been read.
- * So each process of a build writes what it reads, encoded, to files of its
- * own; then memory is made to measure, and the files are read into it.  A file
- * holds the records of one cell: a build that has memory for all points at
- * once has one cell.
+ * How many rows there are, and which id each gets, is known only when the
+ * table has been read.  So each process of a build writes what it reads to
+ * files of its own (spool.h): the vectors once, in order; and the sketches by
+ * cell.  A cell is a part of space whose points there is memory for at a time;
+ * a build with enough memory has one.  A row that lies between two cells goes
+ * to both: to the second as a guest.  Rows that stand on upper levels go to
+ * one more, of all cells.
  */
 #ifndef VECIDX_LOAD_H
 #define VECIDX_LOAD_H
@@ -15,12 +17,46 @@
 
 #include "access/tableam.h"
 #include "nodes/execnodes.h"
-#include "storage/buffile.h"
 
 #include "am/am.h"
-#include "am/team.h"
+#include "am/spool.h"
 #include "graph/calibrate.h"
+#include "graph/points.h"
 #include "graph/truth.h"
+#include "graph/weave.h"
+
+/* Cells at most: each process has a file open for each. */
+#define VECIDX_CELLS		250
+
+/* What files hold. */
+typedef enum VecIdxLoadKind
+{
+	VECIDX_LOAD_HOME,			/* VecIdxLoadPoint of the rows of a cell */
+	VECIDX_LOAD_GUEST,			/* the same of its guests */
+	VECIDX_LOAD_UPPER,			/* the same of rows on upper levels, of all cells; in cell 0 */
+	VECIDX_LOAD_ROW,			/* of all rows as pages have them: a code slot and a rerank vector; in cell 0 */
+	VECIDX_LOAD_LIST,			/* VecIdxLoadList of the rows of a cell */
+	VECIDX_LOAD_KINDS
+} VecIdxLoadKind;
+
+/* A row as a graph sees it; its sketch follows. */
+typedef struct VecIdxLoadPoint
+{
+	uint64		hash;
+	VecIdxSketchKey key;
+	uint32		place;			/* among the rows that its process read */
+	uint16		process;
+	uint16		cell;			/* where it is at home */
+	ItemPointerData tid;
+} VecIdxLoadPoint;
+
+/* Neighbours of a row on level 0, by number, nearest first; the distances follow behind room of them. */
+typedef struct VecIdxLoadList
+{
+	uint32		number;			/* whose they are */
+	uint32		count;
+	uint32		neighbours[FLEXIBLE_ARRAY_MEMBER];
+} VecIdxLoadList;
 
 /* What all processes of a build know; fixed once they start. */
 typedef struct VecIdxLoadPlan
@@ -28,32 +64,87 @@ typedef struct VecIdxLoadPlan
 	const VecIdxType *type;
 	const VecIdxQuantizer *quantizer;
 	const VecIdxSketcher *sketcher;
-	VecIdxPointShape shape;
+	int			m;
+	uint32		code_size;		/* of a code slot */
+	uint32		vector_size;	/* of a rerank vector, or 0 */
+	int			cells;
+	const int8 *centres;		/* a sketch for each cell */
 	VecIdxTruth *truth;			/* each process's own; NULL: nothing to calibrate */
 } VecIdxLoadPlan;
 
-/* What they tell each other. */
-typedef struct VecIdxLoadCounts
+/* What they tell each other; counts of records follow, of each kind, cell and process. */
+typedef struct VecIdxLoadState
 {
 	pg_atomic_uint64 rows;		/* of all processes, to report progress by */
 	double		heap_rows[VECIDX_TEAM_MAX];
-	uint64		records[VECIDX_TEAM_MAX];
 	bool		loaded[VECIDX_TEAM_MAX];	/* the process took part */
 	bool		held[VECIDX_CALIBRATE_QUERIES]; /* queries that are rows to be indexed later */
-} VecIdxLoadCounts;
+	uint64		counts[FLEXIBLE_ARRAY_MEMBER];
+} VecIdxLoadState;
 
-typedef struct VecIdxLoad VecIdxLoad;
+typedef struct VecIdxLoad
+{
+	/* fixed */
+	VecIdxLoadPlan plan;
+	VecIdxLoadState *state;
+	VecIdxTeam *team;
+	int			room;			/* of a list */
+	Size		sizes[VECIDX_LOAD_KINDS];	/* of records */
 
-extern VecIdxLoad *vecidx_load_create(const VecIdxLoadPlan *plan, VecIdxLoadCounts *counts, VecIdxTeam *team);
+	/* changes */
+	VecIdxSpool *spools[VECIDX_LOAD_KINDS]; /* one for each cell */
+	struct VecIdxLoadBatch *batch;
+	void	   *record;			/* the largest */
+} VecIdxLoad;
+
+extern Size vecidx_load_state_size(int cells, int processes);
+extern void vecidx_load_init(VecIdxLoad *load, const VecIdxLoadPlan *plan, VecIdxLoadState *state, VecIdxTeam *team);
 
 /* Reads this process's share of the table (scan NULL: all of it). */
 extern void vecidx_load_table(VecIdxLoad *load, Relation heap, Relation index, IndexInfo *info, TableScanDesc scan);
 
-/* Reads pieces of what all processes wrote into points, which have room for all; hashes as vecidx_points_hash. */
-extern void vecidx_load_points(VecIdxLoad *load, VecIdxPoints *points, uint64 *hashes, VecIdxDeal *deal);
+/* All rows that were read. */
+extern uint64 vecidx_load_total(VecIdxLoad *load);
 
-/* Records that all processes wrote. */
-extern uint64 vecidx_load_total(const VecIdxLoadCounts *counts);
+/* Points of a cell, or on upper levels: of how many rows. */
+extern uint64 vecidx_load_home(VecIdxLoad *load, int cell);
+extern uint64 vecidx_load_guests(VecIdxLoad *load, int cell);
+extern uint64 vecidx_load_uppers(VecIdxLoad *load);
+
+/*
+ * Reads pieces of a cell's points (home, then guests), or of those on upper
+ * levels, into points, which have room for all; "tids" of all rows, by number.
+ */
+extern void vecidx_load_cell(VecIdxLoad *load, int cell, VecIdxPoints *points, ItemPointerData *tids, VecIdxDeal *deal);
+extern void vecidx_load_upper_points(VecIdxLoad *load, VecIdxPoints *points, VecIdxDeal *deal);
+
+/* Writes a list for the cell that its row is at home in. */
+extern void vecidx_load_put_list(VecIdxLoad *load, const VecIdxPoints *points, const VecIdxWoven *woven);
+
+/* This process has written all lists. */
+extern void vecidx_load_finish_lists(VecIdxLoad *load);
+
+/* The parts of a row's record. */
+static inline VecIdxCodeSlot *
+vecidx_load_code(const void *record)
+{
+	return (VecIdxCodeSlot *) record;
+}
+
+static inline uint8 *
+vecidx_load_vector(const VecIdxLoad *load, const void *record)
+{
+	if (load->plan.vector_size == 0)
+		return (uint8 *) (vecidx_load_code(record) + 1);
+	return (uint8 *) record + load->plan.code_size;
+}
+
+/* The distances of a list's record. */
+static inline float *
+vecidx_load_distances(const VecIdxLoad *load, const VecIdxLoadList *list)
+{
+	return (float *) (list->neighbours + load->room);
+}
 
 extern void vecidx_load_free(VecIdxLoad *load);
 

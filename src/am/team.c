@@ -31,10 +31,13 @@ vecidx_team_shared(VecIdxTeamState *state)
 	return (char *) state + state_size();
 }
 
-VecIdxTeamState *
-vecidx_team_state(shm_toc *toc)
+void
+vecidx_team_join(VecIdxTeam *team, shm_toc *toc)
 {
-	return shm_toc_lookup(toc, KEY_STATE, false);
+	memset(team, 0, sizeof(VecIdxTeam));
+	team->state = shm_toc_lookup(toc, KEY_STATE, false);
+	team->size = team->state->size;
+	team->number = ParallelWorkerNumber + 1;
 }
 
 /*
@@ -85,6 +88,7 @@ vecidx_team_create(VecIdxTeam *team, int helpers, Size size)
 	ParallelContext *parallel;
 
 	memset(team, 0, sizeof(VecIdxTeam));
+	team->size = 1;
 	if (helpers > 0 && !has_shared_memory(total))
 	{
 		tell_shortage(total);
@@ -108,9 +112,11 @@ vecidx_team_create(VecIdxTeam *team, int helpers, Size size)
 		return;
 	}
 	team->parallel = parallel;
+	team->size = parallel->nworkers + 1;
 	team->state = shm_toc_allocate(parallel->toc, total);
 	memset(team->state, 0, total);
 	init_state(team->state);
+	team->state->size = team->size;
 	shm_toc_insert(parallel->toc, KEY_STATE, team->state);
 	SharedFileSetInit(&team->state->files, parallel->seg);
 	BarrierAttach(&team->state->barrier);
@@ -208,7 +214,6 @@ vecidx_team_help(VecIdxTeam *team, dsm_segment *segment, VecIdxTeamWork work, vo
 	VecIdxTeamState *state = team->state;
 	int			phase;
 
-	team->number = ParallelWorkerNumber + 1;
 	SharedFileSetAttach(&state->files, segment);
 	phase = BarrierAttach(&state->barrier);
 	for (;;)
@@ -230,12 +235,19 @@ vecidx_team_help(VecIdxTeam *team, dsm_segment *segment, VecIdxTeamWork work, vo
 }
 
 void
-vecidx_team_dismiss(VecIdxTeam *team)
+vecidx_team_rest(VecIdxTeam *team)
 {
 	send_home(team);
+	if (team->parallel != NULL)
+		WaitForParallelWorkersToFinish(team->parallel);
+}
+
+void
+vecidx_team_dismiss(VecIdxTeam *team)
+{
+	vecidx_team_rest(team);
 	if (team->parallel == NULL)
 		return;
-	WaitForParallelWorkersToFinish(team->parallel);
 	DestroyParallelContext(team->parallel);
 	ExitParallelMode();
 	team->parallel = NULL;

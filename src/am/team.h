@@ -30,6 +30,7 @@
 typedef struct VecIdxTeamState
 {
 	Barrier		barrier;		/* in odd phases there is work */
+	int			size;			/* as every process's */
 	int			step;			/* the work at hand, or VECIDX_TEAM_QUIT */
 	VecIdxDeal	deal;			/* of the work at hand */
 	dsm_handle	pieces[VECIDX_TEAM_PIECES];
@@ -42,6 +43,7 @@ typedef struct VecIdxTeam
 {
 	VecIdxTeamState *state;
 	ParallelContext *parallel;	/* the leader's; NULL: no helpers were asked for */
+	int			size;			/* processes that may take part, the leader among them */
 	int			helpers;		/* launched */
 	bool		alone;			/* helpers, if any, have been sent home */
 	int			number;			/* of this process: 0 is the leader */
@@ -82,10 +84,13 @@ extern void vecidx_team_run(VecIdxTeam *team, int step, VecIdxTeamWork work, voi
 /* A helper's life: does each step until it is sent home. */
 extern void vecidx_team_help(VecIdxTeam *team, dsm_segment *segment, VecIdxTeamWork work, void *self);
 
-/* The state, as a helper finds it. */
-extern VecIdxTeamState *vecidx_team_state(shm_toc *toc);
+/* Finds the team, in a helper. */
+extern void vecidx_team_join(VecIdxTeam *team, shm_toc *toc);
 
-/* Sends the helpers home and leaves parallel mode; pieces of memory stay, the state goes. */
+/* Sends the helpers home, and waits until they are gone. */
+extern void vecidx_team_rest(VecIdxTeam *team);
+
+/* The same, and leaves parallel mode; pieces of memory stay, the state and all shared files go. */
 extern void vecidx_team_dismiss(VecIdxTeam *team);
 
 #endif							/* VECIDX_TEAM_H */

@@ -1,9 +1,11 @@
 /*
  * write.c
- *	  From points and their graph to pages.
+ *	  From rows and their graph to pages.
  *
- * All nodes go into extent 0, which is made to measure.  Pages
- * are written once, in block order.
+ * All nodes go into extent 0, which is made to measure.  Pages are written
+ * once, in block order, so what they hold is wanted in the order of ids: the
+ * lists of a cell are read when the first of its nodes is reached, and rows
+ * are read as they are wanted, or all at once if there is memory for that.
  */
 #include "postgres.h"
 
@@ -14,21 +16,29 @@
 #include "page/meta.h"
 #include "page/slot.h"
 
+/* A list while it is put together of one or two; nearest first. */
+typedef struct Joined
+{
+	uint32		count;
+	uint32		neighbours[FLEXIBLE_ARRAY_MEMBER];	/* numbers; distances follow behind room of them */
+} Joined;
+
 typedef struct Writer
 {
 	/* fixed */
-	Relation	index;
+	const VecIdxWritePlan *plan;
+	const VecIdxRoll *roll;
 	const VecIdxMetaFixed *fixed;
-	const VecIdxLevels *levels;
-	const VecIdxPoints *points;
 	VecIdxLayout layout;
-	const uint32 *order;		/* id -> point */
-	const uint32 *ids;			/* point -> id; twins have their node's */
-	const uint32 *uppers;		/* point -> upper slot of level 1, or none */
 	uint32		nodes;
 	uint32		capacity;		/* nodes and extensions */
+	int			room;			/* of a list on level 0 */
+	uint32		tall;			/* nodes that stand on upper levels */
+	uint32	   *tall_ids;		/* their ids, ascending */
+	uint32	   *tall_points;	/* and their points in levels */
+	uint32	   *tall_uppers;	/* and their upper slots of level 1 */
 	uint32		upper_count;
-	uint32	   *upper_nodes;	/* upper slot -> point */
+	uint32	   *upper_points;	/* upper slot -> point in levels */
 	uint32	   *extension_owner;	/* extension, from 0 -> id of the node */
 	uint32	   *first_extension;	/* id of a node -> its first extension's id, or none */
 
@@ -36,8 +46,66 @@ typedef struct Writer
 	BlockNumber next;			/* block to write next */
 	PGAlignedBlock image;
 	char	   *slot;			/* largest slot */
-	uint32		twin;			/* point whose TID comes next in the extensions' owner */
+	uint32		twin;			/* row whose TID comes next in the extensions' owner */
+	char	   *rows;			/* records of all rows, or NULL: read one by one */
+	char	   *record;
+	char	   *twin_record;
+	int			cell;			/* whose lists there are */
+	uint32		cell_start;		/* id of its first node */
+	Size		joined_size;
+	char	   *joined;			/* of each of its nodes */
 } Writer;
+
+/* The roll. */
+
+static void *
+allocate(Size size)
+{
+	return palloc_extended(Max(size, 1), MCXT_ALLOC_HUGE);
+}
+
+void
+vecidx_roll_init(VecIdxRoll *roll, uint32 rows, int cells, ItemPointerData *tids)
+{
+	roll->rows = rows;
+	roll->nodes = 0;
+	roll->ids = allocate((Size) rows * sizeof(uint32));
+	roll->twins = allocate((Size) rows * sizeof(uint32));
+	roll->firsts = allocate((Size) rows * sizeof(uint32));
+	roll->tids = tids;
+	roll->ends = allocate(cells * sizeof(uint32));
+}
+
+/* Rows of a node are all at home in the same cell, as their sketches are equal. */
+void
+vecidx_roll_enter(VecIdxRoll *roll, int cell, const VecIdxPoints *points, const uint32 *order, uint32 nodes)
+{
+	for (uint32 i = 0; i < nodes; i++)
+	{
+		uint32		id = roll->nodes++;
+
+		roll->firsts[id] = points->numbers[order[i]];
+		for (uint32 point = order[i]; point != VECIDX_NONE; point = points->twins[point])
+		{
+			uint32		twin = points->twins[point];
+
+			roll->ids[points->numbers[point]] = id;
+			roll->twins[points->numbers[point]] = twin != VECIDX_NONE ? points->numbers[twin] : VECIDX_NONE;
+		}
+	}
+	roll->ends[cell] = roll->nodes;
+}
+
+void
+vecidx_roll_free(VecIdxRoll *roll)
+{
+	pfree(roll->ids);
+	pfree(roll->twins);
+	pfree(roll->firsts);
+	pfree(roll->ends);
+}
+
+/* Numbering. */
 
 /* Extensions that a node needs for the heap rows that do not fit its own slot. */
 static uint32
@@ -46,7 +114,7 @@ count_extensions(const Writer *writer, uint32 id)
 	uint32		room = VecIdxExtensionTids(writer->fixed->m);
 	uint32		rows = 0;
 
-	for (uint32 point = writer->order[id]; point != VECIDX_NONE; point = writer->points->twins[point])
+	for (uint32 row = writer->roll->firsts[id]; row != VECIDX_NONE; row = writer->roll->twins[row])
 		rows++;
 	return rows <= VECIDX_INLINE_TIDS ? 0 : (rows - VECIDX_INLINE_TIDS + room - 1) / room;
 }
@@ -58,11 +126,11 @@ number_extensions(Writer *writer)
 	uint32		total = 0;
 	uint32		next = 0;
 
-	writer->first_extension = palloc_extended(writer->nodes * sizeof(uint32), MCXT_ALLOC_HUGE);
+	writer->first_extension = allocate((Size) writer->nodes * sizeof(uint32));
 	for (uint32 id = 0; id < writer->nodes; id++)
 		total += count_extensions(writer, id);
 	writer->capacity = writer->nodes + total;
-	writer->extension_owner = palloc_extended(Max(total, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	writer->extension_owner = allocate((Size) total * sizeof(uint32));
 	for (uint32 id = 0; id < writer->nodes; id++)
 	{
 		uint32		count = count_extensions(writer, id);
@@ -73,40 +141,210 @@ number_extensions(Writer *writer)
 	}
 }
 
-/* Gives numbers to upper slots, in the order of their nodes' ids. */
-static uint32 *
-number_uppers(Writer *writer)
+static int
+compare_ids(const void *a, const void *b, void *ids)
 {
-	uint32		count = 0;
-	uint32		next = 0;
-	uint32	   *uppers = palloc_extended(writer->points->count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32		x = ((const uint32 *) ids)[*(const uint32 *) a];
+	uint32		y = ((const uint32 *) ids)[*(const uint32 *) b];
 
-	for (int level = 1; level <= writer->levels->top; level++)
-		count += writer->levels->level[level].count;
-	writer->upper_nodes = palloc_extended(Max(count, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	for (uint32 id = 0; id < writer->nodes; id++)
-	{
-		uint32		point = writer->order[id];
-
-		uppers[point] = writer->points->levels[point] > 0 ? next : VECIDX_NONE;
-		for (int level = 1; level <= writer->points->levels[point]; level++)
-			writer->upper_nodes[next++] = point;
-	}
-	writer->upper_count = next;
-	return uppers;
+	return (x > y) - (x < y);
 }
 
-static uint32 *
-number_points(const Writer *writer)
+/* Gives numbers to upper slots, in the order of their nodes' ids. */
+static void
+number_uppers(Writer *writer)
 {
-	uint32	   *ids = palloc_extended(writer->points->count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	const VecIdxLevels *levels = writer->plan->levels;
+	const VecIdxPoints *points = levels->points;
+	uint32		next = 0;
+	uint32	   *ids = allocate((Size) points->count * sizeof(uint32));
 
-	for (uint32 id = 0; id < writer->nodes; id++)
+	writer->tall_points = allocate((Size) points->count * sizeof(uint32));
+	for (uint32 point = 0; point < points->count; point++)
 	{
-		for (uint32 point = writer->order[id]; point != VECIDX_NONE; point = writer->points->twins[point])
-			ids[point] = id;
+		ids[point] = writer->roll->ids[points->numbers[point]];
+		if (points->levels[point] == VECIDX_TWIN)
+			continue;
+		writer->tall_points[writer->tall++] = point;
+		writer->upper_count += points->levels[point];
 	}
-	return ids;
+	qsort_arg(writer->tall_points, writer->tall, sizeof(uint32), compare_ids, ids);
+	writer->tall_ids = allocate((Size) writer->tall * sizeof(uint32));
+	writer->tall_uppers = allocate((Size) writer->tall * sizeof(uint32));
+	writer->upper_points = allocate((Size) writer->upper_count * sizeof(uint32));
+	for (uint32 i = 0; i < writer->tall; i++)
+	{
+		uint32		point = writer->tall_points[i];
+
+		writer->tall_ids[i] = ids[point];
+		writer->tall_uppers[i] = next;
+		for (int level = 1; level <= points->levels[point]; level++)
+			writer->upper_points[next++] = point;
+	}
+	pfree(ids);
+}
+
+/* The place of a node among those on upper levels, or none. */
+static uint32
+find_tall(const Writer *writer, uint32 id)
+{
+	uint32		low = 0;
+	uint32		high = writer->tall;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (writer->tall_ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < writer->tall && writer->tall_ids[low] == id ? low : VECIDX_NONE;
+}
+
+/* Rows. */
+
+typedef struct RowCopy
+{
+	char	   *to;				/* of record 0 */
+	Size		size;
+	uint64		first;
+} RowCopy;
+
+static void
+copy_row(void *state, uint64 number, const void *record)
+{
+	RowCopy    *copy = state;
+
+	memcpy(copy->to + (number - copy->first) * copy->size, record, copy->size);
+}
+
+/* Reads all rows, if there is memory for them. */
+static void
+keep_rows(Writer *writer)
+{
+	VecIdxLoad *load = writer->plan->load;
+	Size		size = load->sizes[VECIDX_LOAD_ROW];
+	RowCopy		copy = {NULL, size, 0};
+
+	writer->record = palloc(size);
+	writer->twin_record = palloc(size);
+	if ((double) size * writer->roll->rows > writer->plan->memory)
+		return;
+	writer->rows = allocate(size * writer->roll->rows);
+	copy.to = writer->rows;
+	vecidx_spool_read(&load->spools[VECIDX_LOAD_ROW][0], 0, writer->roll->rows, load->record, copy_row, &copy);
+}
+
+/* The record of a row; scratch has room for one. */
+static const char *
+fetch_row(Writer *writer, uint32 row, char *scratch)
+{
+	VecIdxLoad *load = writer->plan->load;
+	Size		size = load->sizes[VECIDX_LOAD_ROW];
+	RowCopy		copy = {scratch, size, row};
+
+	if (writer->rows != NULL)
+		return writer->rows + size * row;
+	vecidx_spool_read(&load->spools[VECIDX_LOAD_ROW][0], row, (uint64) row + 1, load->record, copy_row, &copy);
+	return scratch;
+}
+
+/*
+ * Rows were taken for twins because a hash of 64 bits was the same.  Should
+ * vectors differ all the same (one build in 10^8 of a million rows), another
+ * rotation makes other vectors, and other hashes.
+ */
+static void
+check_twins(Writer *writer, uint32 id, const char *first)
+{
+	const VecIdxRoll *roll = writer->roll;
+	VecIdxLoad *load = writer->plan->load;
+	Size		size = load->sizes[VECIDX_LOAD_ROW];
+
+	for (uint32 row = roll->twins[roll->firsts[id]]; row != VECIDX_NONE; row = roll->twins[row])
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (memcmp(first, fetch_row(writer, row, writer->twin_record), size) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INTERNAL_ERROR),
+					 errmsg("two different vectors have the same hash in the build of index \"%s\"",
+							RelationGetRelationName(writer->plan->index)),
+					 errhint("Build the index again.")));
+	}
+}
+
+/* Lists. */
+
+static inline Joined *
+joined_of(const Writer *writer, uint32 id)
+{
+	return (Joined *) (writer->joined + (Size) (id - writer->cell_start) * writer->joined_size);
+}
+
+static inline float *
+joined_distances(const Writer *writer, Joined *joined)
+{
+	return (float *) (joined->neighbours + writer->room);
+}
+
+/* Enters a neighbour in order of distance, unless it is there; the farthest gives way. */
+static void
+join_neighbour(const Writer *writer, Joined *joined, uint32 number, float distance)
+{
+	float	   *distances = joined_distances(writer, joined);
+	uint32		id = writer->roll->ids[number];
+	uint32		at;
+
+	for (uint32 i = 0; i < joined->count; i++)
+	{
+		if (joined->neighbours[i] == id)
+			return;
+	}
+	if (joined->count == (uint32) writer->room && !(distance < distances[joined->count - 1]))
+		return;
+	at = joined->count < (uint32) writer->room ? joined->count++ : joined->count - 1;
+	for (; at > 0 && distances[at - 1] > distance; at--)
+	{
+		joined->neighbours[at] = joined->neighbours[at - 1];
+		distances[at] = distances[at - 1];
+	}
+	joined->neighbours[at] = id;
+	distances[at] = distance;
+}
+
+static void
+join_list(void *state, uint64 number pg_attribute_unused(), const void *record)
+{
+	Writer	   *writer = state;
+	const VecIdxLoadList *list = record;
+	const float *distances = vecidx_load_distances(writer->plan->load, list);
+	Joined	   *joined = joined_of(writer, writer->roll->ids[list->number]);
+
+	for (uint32 i = 0; i < list->count; i++)
+		join_neighbour(writer, joined, list->neighbours[i], distances[i]);
+}
+
+/* Reads the lists of the cell that a node belongs to; nodes come in order. */
+static void
+reach_cell(Writer *writer, uint32 id)
+{
+	VecIdxLoad *load = writer->plan->load;
+
+	if (writer->cell >= 0 && id < writer->roll->ends[writer->cell])
+		return;
+	do
+	{
+		writer->cell_start = writer->cell < 0 ? 0 : writer->roll->ends[writer->cell];
+		writer->cell++;
+	} while (writer->roll->ends[writer->cell] <= id);
+	if (writer->joined != NULL)
+		pfree(writer->joined);
+	writer->joined = palloc_extended((writer->roll->ends[writer->cell] - writer->cell_start) * writer->joined_size,
+									 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	vecidx_spool_read(&load->spools[VECIDX_LOAD_LIST][writer->cell], 0,
+					  vecidx_spool_total(&load->spools[VECIDX_LOAD_LIST][writer->cell]), load->record, join_list, writer);
 }
 
 /* Slot contents. */
@@ -117,7 +355,12 @@ make_code(Writer *writer, uint32 id)
 	VecIdxCodeSlot *slot = (VecIdxCodeSlot *) writer->slot;
 
 	if (id < writer->nodes)
-		memcpy(slot, vecidx_points_code(writer->points, writer->order[id]), writer->layout.run[VECIDX_RUN_CODE].size);
+	{
+		const char *row = fetch_row(writer, writer->roll->firsts[id], writer->record);
+
+		check_twins(writer, id, row);
+		memcpy(slot, vecidx_load_code(row), writer->layout.run[VECIDX_RUN_CODE].size);
+	}
 	else
 		slot->state = VECIDX_EXTENSION;
 	slot->mark = vecidx_layout_mark(&writer->layout, id);
@@ -132,48 +375,51 @@ make_rerank(Writer *writer, uint32 id)
 	slot->node = id;
 	slot->version = 1;
 	if (id < writer->nodes)
-		memcpy(slot + 1, vecidx_points_vector(writer->points, writer->order[id]), vecidx_quant_rerank_size(&params));
+		memcpy(slot + 1, vecidx_load_vector(writer->plan->load, fetch_row(writer, writer->roll->firsts[id], writer->record)),
+			   vecidx_quant_rerank_size(&params));
 }
 
 static void
 make_node(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 {
-	uint32		point = writer->order[id];
-	const uint32 *neighbours;
-	int			count = vecidx_levels_neighbours(writer->levels, 0, point, &neighbours);
+	uint32		tall = find_tall(writer, id);
+	uint32		row = writer->roll->firsts[id];
+	const Joined *joined;
 
+	reach_cell(writer, id);
+	joined = joined_of(writer, id);
 	slot->state = VECIDX_LIVE;
-	slot->level = writer->points->levels[point];
-	slot->upper = writer->uppers[point];
+	slot->level = tall != VECIDX_NONE ? writer->plan->levels->points->levels[writer->tall_points[tall]] : 0;
+	slot->upper = tall != VECIDX_NONE ? writer->tall_uppers[tall] : VECIDX_NONE;
 	slot->next = writer->first_extension[id];
-	for (; point != VECIDX_NONE && slot->tids < VECIDX_INLINE_TIDS; point = writer->points->twins[point])
-		slot->tid[slot->tids++] = writer->points->tids[point];
-	slot->neighbours = count;
-	for (int i = 0; i < count; i++)
-		VecIdxAdjacencyNeighbours(slot)[i] = writer->ids[neighbours[i]];
+	for (; row != VECIDX_NONE && slot->tids < VECIDX_INLINE_TIDS; row = writer->roll->twins[row])
+		slot->tid[slot->tids++] = writer->roll->tids[row];
+	slot->neighbours = joined->count;
+	memcpy(VecIdxAdjacencyNeighbours(slot), joined->neighbours, joined->count * sizeof(uint32));
 }
 
 /* Extensions are made in order: those of one owner follow each other. */
 static void
 make_extension(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 {
+	const VecIdxRoll *roll = writer->roll;
 	uint32		owner = writer->extension_owner[id - writer->nodes];
 	bool		last = id + 1 == writer->capacity || writer->extension_owner[id + 1 - writer->nodes] != owner;
 	char	   *tids = (char *) slot->tid;
 
 	if (id == writer->first_extension[owner])
 	{
-		writer->twin = writer->order[owner];
+		writer->twin = roll->firsts[owner];
 		for (int i = 0; i < VECIDX_INLINE_TIDS; i++)
-			writer->twin = writer->points->twins[writer->twin];
+			writer->twin = roll->twins[writer->twin];
 	}
 	slot->state = VECIDX_EXTENSION;
 	slot->upper = owner;
 	slot->next = last ? VECIDX_NONE : id + 1;
 	while (writer->twin != VECIDX_NONE && slot->tids < VecIdxExtensionTids(writer->fixed->m))
 	{
-		memcpy(tids + slot->tids++ * sizeof(ItemPointerData), &writer->points->tids[writer->twin], sizeof(ItemPointerData));
-		writer->twin = writer->points->twins[writer->twin];
+		memcpy(tids + slot->tids++ * sizeof(ItemPointerData), &roll->tids[writer->twin], sizeof(ItemPointerData));
+		writer->twin = roll->twins[writer->twin];
 	}
 }
 
@@ -190,24 +436,32 @@ make_adjacency(Writer *writer, uint32 id)
 		make_extension(writer, id, slot);
 }
 
+/* The id of a node on upper levels. */
+static uint32
+tall_id(const Writer *writer, uint32 point)
+{
+	return writer->roll->ids[writer->plan->levels->points->numbers[point]];
+}
+
 static void
 make_upper(Writer *writer, uint32 upper)
 {
 	VecIdxUpperSlot *slot = (VecIdxUpperSlot *) writer->slot;
 	VecIdxUpperLink *links = VecIdxUpperLinks(slot);
-	uint32		point = writer->upper_nodes[upper];
-	int			level = upper - writer->uppers[point] + 1;
+	uint32		point = writer->upper_points[upper];
+	uint32		id = tall_id(writer, point);
+	int			level = upper - writer->tall_uppers[find_tall(writer, id)] + 1;
 	const uint32 *neighbours;
-	int			count = vecidx_levels_neighbours(writer->levels, level, point, &neighbours);
+	int			count = vecidx_levels_neighbours(writer->plan->levels, level, point, &neighbours);
 
-	slot->node = writer->ids[point];
+	slot->node = id;
 	slot->state = VECIDX_LIVE;
 	slot->level = level;
 	slot->links = count;
 	for (int i = 0; i < count; i++)
 	{
-		links[i].node = writer->ids[neighbours[i]];
-		links[i].upper = writer->uppers[neighbours[i]] + level - 1;
+		links[i].node = tall_id(writer, neighbours[i]);
+		links[i].upper = writer->tall_uppers[find_tall(writer, links[i].node)] + level - 1;
 	}
 }
 
@@ -239,7 +493,7 @@ static void
 write_page(Writer *writer)
 {
 	CHECK_FOR_INTERRUPTS();
-	vecidx_page_create(writer->index, MAIN_FORKNUM, writer->next++, writer->image.data, false);
+	vecidx_page_create(writer->plan->index, MAIN_FORKNUM, writer->next++, writer->image.data, false);
 }
 
 static void
@@ -308,28 +562,41 @@ write_centroid(Writer *writer, VecIdxMetaFixed *fixed, const float *centroid)
 	}
 }
 
+/* The node where searches start: one of the highest level. */
+static void
+set_entry(Writer *writer, VecIdxMetaState *state)
+{
+	const VecIdxLevels *levels = writer->plan->levels;
+	uint32		tall;
+
+	state->entry = 0;
+	state->entry_upper = VECIDX_NONE;
+	state->entry_level = 0;
+	if (writer->tall == 0)
+		return;
+	state->entry_level = levels->highest;
+	state->entry = tall_id(writer, vecidx_weave_point(&levels->level[levels->highest], 0));
+	tall = find_tall(writer, state->entry);
+	state->entry_upper = writer->tall_uppers[tall] + levels->highest - 1;
+	for (int level = 1; level <= levels->highest; level++)
+		state->level_nodes[level] = levels->level[level].count;
+}
+
 /* The metapage comes last in time though first in the file: block 0 was made before. */
 static void
 write_meta(Writer *writer, BlockNumber extent)
 {
-	VecIdxHandle *handle = vecidx_handle_acquire(writer->index);
+	VecIdxHandle *handle = vecidx_handle_acquire(writer->plan->index);
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
-	int			level = writer->levels->top;
-	uint32		entry = vecidx_weave_point(&writer->levels->level[level], 0);
 
-	vecidx_edit_begin(&edit, writer->index, false);
+	vecidx_edit_begin(&edit, writer->plan->index, false);
 	meta = vecidx_meta_edit(&edit, handle);
 	memcpy(&meta->fixed, writer->fixed, sizeof(VecIdxMetaFixed));
 	meta->state.nodes = writer->capacity;
 	meta->state.uppers = writer->upper_count;
 	meta->state.extensions = writer->capacity - writer->nodes;
-	meta->state.entry = writer->ids[entry];
-	meta->state.entry_level = level;
-	if (level > 0)
-		meta->state.entry_upper = writer->uppers[entry] + level - 1;
-	for (int i = 1; i <= level; i++)
-		meta->state.level_nodes[i] = writer->levels->level[i].count;
+	set_entry(writer, &meta->state);
 	meta->state.extents = 1;
 	meta->extent[0] = extent;
 	meta->state.end = writer->next;
@@ -369,38 +636,49 @@ choose_growth(uint32 capacity)
 	return growth;
 }
 
-uint32 *
-vecidx_write_index(Relation index, VecIdxMetaFixed *fixed, const float *centroid, const VecIdxLevels *levels, uint32 reserve)
+/* Fixes what the extent holds, and with it where everything lies. */
+static void
+fix_extent(Writer *writer, VecIdxMetaFixed *fixed)
 {
-	Writer	   *writer = palloc0(sizeof(Writer));
-	BlockNumber extent;
-
-	vecidx_layout_init(&writer->layout, fixed);
-	writer->index = index;
-	writer->fixed = fixed;
-	writer->levels = levels;
-	writer->points = levels->points;
-	writer->nodes = levels->level[0].count;
-	writer->order = vecidx_order_nodes(levels, writer->layout.run[VECIDX_RUN_CODE].per_page);
-	writer->ids = number_points(writer);
-	writer->uppers = number_uppers(writer);
-	number_extensions(writer);
+	uint32		reserve = writer->plan->reserve;
 
 	fixed->base_capacity = writer->capacity + reserve;
 	fixed->base_upper = Max(vecidx_layout_uppers(fixed->m, writer->nodes), writer->upper_count) +
 		vecidx_layout_uppers(fixed->m, reserve);
 	fixed->growth = choose_growth(writer->capacity);
 	vecidx_layout_init(&writer->layout, fixed);
+}
+
+void
+vecidx_write_index(const VecIdxWritePlan *plan, VecIdxMetaFixed *fixed)
+{
+	Writer	   *writer = palloc0(sizeof(Writer));
+	BlockNumber extent;
+
+	writer->plan = plan;
+	writer->roll = plan->roll;
+	writer->fixed = fixed;
+	writer->nodes = plan->roll->nodes;
+	writer->room = plan->load->room;
+	writer->cell = -1;
+	writer->joined_size = offsetof(Joined, neighbours) + writer->room * (sizeof(uint32) + sizeof(float));
+	number_uppers(writer);
+	number_extensions(writer);
+	fix_extent(writer, fixed);
 	writer->slot = palloc(largest_slot(&writer->layout));
 
-	vecidx_write_empty(index, MAIN_FORKNUM, fixed, false);
+	vecidx_write_empty(plan->index, MAIN_FORKNUM, fixed, false);
 	writer->next = VECIDX_METAPAGE_BLOCK + 1;
-	write_centroid(writer, fixed, centroid);
+	write_centroid(writer, fixed, plan->centroid);
 	extent = writer->next;
+	keep_rows(writer);
 	write_run(writer, VECIDX_RUN_CODE, writer->capacity);
 	write_run(writer, VECIDX_RUN_ADJACENCY, writer->capacity);
 	write_run(writer, VECIDX_RUN_UPPER, writer->upper_count);
 	write_run(writer, VECIDX_RUN_RERANK, writer->capacity);
+	if (writer->rows != NULL)
+		pfree(writer->rows);
+	if (writer->joined != NULL)
+		pfree(writer->joined);
 	write_meta(writer, extent);
-	return (uint32 *) writer->ids;
 }

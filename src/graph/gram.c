@@ -14,7 +14,7 @@ vecidx_gram_init(VecIdxGram *gram, const VecIdxWeave *weave, uint32 rows, uint32
 {
 	gram->weave = weave;
 	gram->kernels = vecidx_kernels();
-	gram->width = weave->points->shape.width;
+	gram->width = weave->points->width;
 	gram->room = VECIDX_PANELS(columns) * VECIDX_PANEL;
 	gram->rows = palloc((Size) rows * gram->width * sizeof(int16));
 	gram->panels = palloc((Size) gram->room * gram->width * sizeof(int16));

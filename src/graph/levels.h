@@ -1,56 +1,45 @@
 /*
  * levels.h
- *	  A graph in memory: the levels that were made of one set of points.
+ *	  Levels of a graph in memory, made of one set of points.
  */
 #ifndef VECIDX_LEVELS_H
 #define VECIDX_LEVELS_H
 
 #include "graph/weave.h"
 
-typedef struct VecIdxLevels
-{
-	const VecIdxPoints *points;
-	int			top;			/* highest level */
-	VecIdxWeave level[VECIDX_MAX_LEVEL + 1];
-} VecIdxLevels;
-
-/* What a graph will be made of. */
+/* Which levels, and how many nodes stand on each. */
 typedef struct VecIdxLevelPlan
 {
 	int			m;
 	VecIdxWeaveEffort effort;
+	int			lowest;
+	int			highest;		/* below lowest if there is no node */
 	uint32		nodes[VECIDX_MAX_LEVEL + 1];
 } VecIdxLevelPlan;
 
-/* Counts nodes; m and effort are set. */
-extern void vecidx_levels_count(VecIdxLevelPlan *plan, const VecIdxPoints *points);
+typedef struct VecIdxLevels
+{
+	const VecIdxPoints *points;
+	int			lowest;
+	int			highest;
+	VecIdxWeave level[VECIDX_MAX_LEVEL + 1];
+} VecIdxLevels;
 
-/*
- * A graph takes two pieces of memory: the ground holds level 0.  The loft
- * holds the pools while level 0 is made, then all levels above.
- */
-extern Size vecidx_levels_ground_size(const VecIdxLevelPlan *plan, const VecIdxPoints *points);
-extern Size vecidx_levels_loft_size(const VecIdxLevelPlan *plan);
+/* Counts the nodes from level lowest to at most highest; m and effort are set. */
+extern void vecidx_levels_count(VecIdxLevelPlan *plan, const VecIdxPoints *points, int lowest, int highest);
+
+/* Bytes for the lists of all levels, and for the pools, which each level uses in its turn. */
+extern Size vecidx_levels_list_size(const VecIdxLevelPlan *plan);
+extern Size vecidx_levels_pool_size(const VecIdxLevelPlan *plan);
 
 /* A process's view of them. */
 extern void vecidx_levels_map(VecIdxLevels *levels, const VecIdxLevelPlan *plan, const VecIdxPoints *points,
-							  slock_t *locks, void *ground, void *loft);
+							  slock_t *locks, void *lists, void *pools);
 
-/* Writes down who stands on a level; to be done by one process, before the level is made, from 0 up. */
+/* Writes down who stands on a level; to be done by one process, before the level is made. */
 extern void vecidx_levels_enlist(VecIdxLevels *levels, int level);
 
-/* The place of a point among a level's members; it must be one. */
-extern uint32 vecidx_levels_member(const VecIdxLevels *levels, int level, uint32 point);
-
-/* Neighbours of a point on a level, as points; returns their number. */
-static inline int
-vecidx_levels_neighbours(const VecIdxLevels *levels, int level, uint32 point, const uint32 **neighbours)
-{
-	const VecIdxWeave *weave = &levels->level[level];
-	uint32		member = vecidx_levels_member(levels, level, point);
-
-	*neighbours = weave->lists + (Size) member * weave->room;
-	return weave->list_counts[member];
-}
+/* Neighbours of a point on a level where it stands, as points; returns their number. */
+extern int	vecidx_levels_neighbours(const VecIdxLevels *levels, int level, uint32 point, const uint32 **neighbours);
 
 #endif							/* VECIDX_LEVELS_H */

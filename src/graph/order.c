@@ -22,7 +22,7 @@ typedef struct Packing
 	/* changes */
 	uint32	   *order;			/* new id -> point */
 	uint32		placed;
-	bool	   *done;			/* by point; twins are from the start */
+	bool	   *done;			/* by point; twins and guests are from the start */
 	uint16	   *links;			/* by point: links from the page so far */
 	uint32	   *reached;		/* points with links > 0 */
 	uint32		reached_count;
@@ -97,22 +97,25 @@ start_page(Packing *packing)
 }
 
 uint32 *
-vecidx_order_nodes(const VecIdxLevels *levels, uint32 per_page)
+vecidx_order_nodes(const VecIdxLevels *levels, uint32 home, uint32 per_page, uint32 *nodes)
 {
 	Packing		packing = {0};
 	Size		points = levels->points->count;
-	uint32		nodes = levels->level[0].count;
 
 	packing.levels = levels;
-	packing.order = palloc_extended(Max(nodes, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
 	packing.done = palloc_extended(points * sizeof(bool), MCXT_ALLOC_HUGE);
 	packing.links = palloc_extended(points * sizeof(uint16), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	packing.reached = palloc_extended(points * sizeof(uint32), MCXT_ALLOC_HUGE);
+	*nodes = 0;
 	for (Size point = 0; point < points; point++)
-		packing.done[point] = levels->points->levels[point] == VECIDX_TWIN;
-	while (packing.placed < nodes)
 	{
-		uint32		end = Min(nodes, packing.placed + Max(per_page, 1));
+		packing.done[point] = point >= home || levels->points->levels[point] == VECIDX_TWIN;
+		*nodes += !packing.done[point];
+	}
+	packing.order = palloc_extended(Max(*nodes, 1) * sizeof(uint32), MCXT_ALLOC_HUGE);
+	while (packing.placed < *nodes)
+	{
+		uint32		end = Min(*nodes, packing.placed + Max(per_page, 1));
 
 		CHECK_FOR_INTERRUPTS();
 		place_node(&packing, start_page(&packing));

@@ -160,7 +160,7 @@ prefetch_sketches(const VecIdxWeave *weave, uint32 member)
 	{
 		const int8 *sketch = vecidx_gram_sketch(weave, members[i]);
 
-		for (uint32 k = 0; k < weave->points->shape.width; k += 64)
+		for (int k = 0; k < weave->points->width; k += 64)
 			__builtin_prefetch(sketch + k);
 		__builtin_prefetch(vecidx_gram_key(weave, members[i]));
 	}
@@ -396,5 +396,49 @@ vecidx_weave_finish(VecIdxWeave *weave, VecIdxDeal *deal)
 			finish_list(bench, weave->order[i]);
 		}
 	}
+	free_bench(bench);
+}
+
+static void
+tell_list(Bench *bench, uint32 member, VecIdxWoven *woven)
+{
+	VecIdxWeave *weave = bench->weave;
+	uint32		point = vecidx_weave_point(weave, member);
+	const VecIdxPoints *points = weave->points;
+	const int8 *sketch = vecidx_points_sketch(points, point);
+
+	woven->point = point;
+	woven->count = weave->list_counts[member];
+	for (int i = 0; i < woven->count; i++)
+	{
+		uint32		neighbour = weave->lists[(Size) member * weave->room + i];
+		const int8 *other = vecidx_points_sketch(points, neighbour);
+		int32		product = 0;
+
+		for (int k = 0; k < points->width; k++)
+			product += sketch[k] * other[k];
+		woven->neighbours[i] = neighbour;
+		woven->distances[i] = points->keys[point].own + points->keys[neighbour].other - points->weight * product;
+	}
+}
+
+void
+vecidx_weave_tell(VecIdxWeave *weave, VecIdxDeal *deal, VecIdxWovenTake take, void *state)
+{
+	Bench	   *bench = make_bench(weave);
+	VecIdxWoven *woven = palloc(sizeof(VecIdxWoven));
+	uint32		from;
+	uint32		to;
+
+	while (vecidx_deal_take(deal, PIECE, weave->count, &from, &to))
+	{
+		for (uint32 i = from; i < to; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			tell_list(bench, weave->order[i], woven);
+			take(state, woven);
+		}
+	}
+	pfree(woven);
 	free_bench(bench);
 }

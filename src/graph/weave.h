@@ -68,7 +68,7 @@ typedef struct VecIdxWeave
 {
 	/* fixed */
 	const VecIdxPoints *points;
-	const uint32 *members;		/* member -> point, ascending; NULL: the same */
+	const uint32 *members;		/* member -> point, ascending */
 	uint32		count;			/* members */
 	int			room;			/* of a list */
 	VecIdxWeaveEffort effort;
@@ -106,6 +106,19 @@ extern void vecidx_weave_prune(VecIdxWeave *weave, VecIdxDeal *deal);
 extern void vecidx_weave_back(VecIdxWeave *weave, VecIdxDeal *deal);
 extern void vecidx_weave_finish(VecIdxWeave *weave, VecIdxDeal *deal);
 
+/* A member's list when all is done, with the distances: points, nearest first. */
+typedef struct VecIdxWoven
+{
+	uint32		point;			/* whose list it is */
+	int			count;
+	uint32		neighbours[VECIDX_LIST_MAX];	/* points */
+	float		distances[VECIDX_LIST_MAX];
+} VecIdxWoven;
+
+/* Called for each list, in one process or another. */
+typedef void (*VecIdxWovenTake) (void *state, const VecIdxWoven *woven);
+extern void vecidx_weave_tell(VecIdxWeave *weave, VecIdxDeal *deal, VecIdxWovenTake take, void *state);
+
 /* Offers a candidate to a member's pool. */
 extern void vecidx_weave_offer(VecIdxWeave *weave, uint32 member, uint32 candidate, float distance);
 
@@ -126,7 +139,7 @@ vecidx_weave_prefetch(const VecIdxWeave *weave, uint32 member)
 static inline uint32
 vecidx_weave_point(const VecIdxWeave *weave, uint32 member)
 {
-	return weave->members != NULL ? weave->members[member] : member;
+	return weave->members[member];
 }
 
 #endif							/* VECIDX_WEAVE_H */
