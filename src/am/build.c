@@ -10,7 +10,7 @@
  * above.  The leader alone writes the pages.
  */
 #include "postgres.h"
-#include <sys/resource.h>
+
 #include <math.h>
 
 #include "access/table.h"
@@ -172,7 +172,6 @@ static void
 report_phase(int phase)
 {
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
-	{struct rusage r; getrusage(RUSAGE_SELF,&r); elog(LOG,"TEMP phase %d cpu %.2f", phase, r.ru_utime.tv_sec+r.ru_utime.tv_usec/1e6+r.ru_stime.tv_sec+r.ru_stime.tv_usec/1e6);}
 }
 
 /* Parameters. */
