@@ -16,6 +16,15 @@
 /* Standard deviations of a coordinate that eight bits span on each side. */
 #define SPAN			4.5
 
+/* So few dimensions make coordinates that are alike: see find_offsets. */
+#define FEW				8
+
+/* Sums of squares in float are trusted from here up to the largest. */
+#define SMALLEST_SUM	1e-30f
+
+/* Of a key, so that a distance stays finite. */
+#define LARGEST_KEY		(FLT_MAX / 8)
+
 #define PANELS(width)	((width) / VECIDX_PANEL)
 
 Size
@@ -61,6 +70,7 @@ typedef struct Sample
 	int			count;
 	int			dimensions;
 	int			width;
+	float		unit;			/* residuals are multiplied by it, so that squares stay in range */
 	float	   *rows;			/* residuals, row after row */
 	float	   *columns;		/* the same, dimension after dimension */
 	float	   *products;		/* panels of rows times axes: [width / 16][count][16] */
@@ -102,18 +112,36 @@ find_centre(VecIdxSketcher *sketcher, const float *rows, int count)
 	sketcher->centre_norm2 = vecidx_clamp(vecidx_sum_squares(centre, sketcher->dimensions));
 }
 
+/* A power of two that brings the largest element of the rows near one. */
+static float
+choose_unit(const float *rows, Size count)
+{
+	float		largest = 0;
+	int			exponent;
+
+	for (Size i = 0; i < count; i++)
+		largest = Max(largest, fabsf(rows[i]));
+	frexpf(largest, &exponent);
+	return ldexpf(1, Min(-exponent, FLT_MAX_EXP - 2));
+}
+
 static void
 take_residuals(Sample *sample, VecIdxSketcher *sketcher, const float *rows)
 {
+	const float *centre = centre_of(sketcher);
 	int			dimensions = sample->dimensions;
 
+	sample->unit = choose_unit(rows, (Size) sample->count * dimensions);
 	for (int i = 0; i < sample->count; i++)
 	{
+		const float *row = rows + (Size) i * dimensions;
 		float	   *residual = sample->rows + (Size) i * dimensions;
 
-		vecidx_kernels()->subtract(rows + (Size) i * dimensions, centre_of(sketcher), residual, dimensions);
 		for (int j = 0; j < dimensions; j++)
+		{
+			residual[j] = row[j] * sample->unit - centre[j] * sample->unit;
 			sample->columns[(Size) j * sample->count + i] = residual[j];
+		}
 	}
 }
 
@@ -241,7 +269,7 @@ find_axes(Sample *sample, float *panel)
 	}
 }
 
-/* Variance of a coordinate, and the share of all variance that the axes see. */
+/* Variance of a coordinate (of the sample's residuals), and the share of all variance that the axes see. */
 static double
 measure_axes(VecIdxSketcher *sketcher, const Sample *sample)
 {
@@ -279,27 +307,36 @@ mix_axes(const Sample *sample, float factor, float *row, float *panels)
 	}
 }
 
+/*
+ * Coordinates that hold the same of a row would be rounded the same way, and
+ * no better be known together than one of them: each is shifted by another
+ * part of a step.
+ */
 static void
 find_offsets(VecIdxSketcher *sketcher)
 {
+	float	   *offsets = offsets_of(sketcher);
+
 	for (int p = 0; p < PANELS(sketcher->width); p++)
 		vecidx_kernels()->panel_f32(centre_of(sketcher), 1,
 									panels_of(sketcher) + (Size) p * sketcher->dimensions * VECIDX_PANEL,
-									sketcher->dimensions, offsets_of(sketcher) + p * VECIDX_PANEL, VECIDX_PANEL);
+									sketcher->dimensions, offsets + p * VECIDX_PANEL, VECIDX_PANEL);
+	for (int j = 0; j < sketcher->width && sketcher->dimensions < FEW; j++)
+		offsets[j] += (j + 0.5f) / sketcher->width - 0.5f;
 }
 
-static float
+static double
 longest_row(const float *rows, int count, int dimensions)
 {
-	float		longest = 0;
+	double		longest = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		const float *row = rows + (Size) i * dimensions;
 
-		longest = Max(longest, vecidx_kernels()->dot(row, row, dimensions));
+		longest = Max(longest, vecidx_kernels()->dot_wide(row, row, dimensions));
 	}
-	return sqrtf(longest);
+	return sqrt(longest);
 }
 
 VecIdxSketcher *
@@ -321,11 +358,32 @@ vecidx_sketcher_init(void *memory, VecIdxMetric metric, int dimensions, int widt
 	take_residuals(&sample, sketcher, rows);
 	find_axes(&sample, panels_of(sketcher));
 	variance = measure_axes(sketcher, &sample);
-	sketcher->scale = variance > 0 ? vecidx_clamp(127 / (SPAN * sqrt(variance))) : 1;
-	sketcher->reach = 1.25f * longest_row(rows, sample.count, dimensions);
+	sketcher->scale = 1;
+	if (variance > 0)
+		sketcher->scale = (float) Min(127 / (SPAN * sqrt(variance)) * sample.unit, FLT_MAX / 4);
+	sketcher->reach = vecidx_clamp(1.25 * longest_row(rows, sample.count, dimensions));
 	mix_axes(&sample, sketcher->scale / sqrtf(width), row, panels_of(sketcher));
 	find_offsets(sketcher);
 	return sketcher;
+}
+
+static double
+squared_apart(const float *a, const float *b, int n)
+{
+	float		sum = vecidx_kernels()->l2sq(a, b, n);
+	double		wide = 0;
+
+	if (likely(sum >= SMALLEST_SUM && sum <= FLT_MAX))
+		return sum;
+	for (int i = 0; i < n; i++)
+		wide += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+	return wide;
+}
+
+static float
+clamp_key(double value)
+{
+	return (float) Max(-LARGEST_KEY, Min(value, LARGEST_KEY));
 }
 
 /* What the sketch leaves to be known of a row. */
@@ -338,15 +396,15 @@ make_key(const VecIdxSketcher *sketcher, const float *row)
 
 	if (sketcher->metric == VECIDX_IP)
 	{
-		double		along = kernels->dot(row, sketcher->data, sketcher->dimensions);
-		double		norm = sqrt(kernels->dot(row, row, sketcher->dimensions));
+		double		along = kernels->dot_wide(row, sketcher->data, sketcher->dimensions);
+		double		norm = sqrt(kernels->dot_wide(row, row, sketcher->dimensions));
 
-		key.own = vecidx_clamp(square * (norm * sketcher->reach - along + sketcher->centre_norm2));
-		key.other = vecidx_clamp(square * -along);
+		key.own = clamp_key(square * (norm * sketcher->reach - along + sketcher->centre_norm2));
+		key.other = clamp_key(square * -along);
 	}
 	else
 	{
-		key.own = vecidx_clamp(square * kernels->l2sq(row, sketcher->data, sketcher->dimensions));
+		key.own = clamp_key(square * squared_apart(row, sketcher->data, sketcher->dimensions));
 		key.other = key.own;
 	}
 	return key;
