@@ -347,12 +347,12 @@ fill_from_leaf(Bench *bench, const uint32 *leaf, uint32 count, int wanted)
 		offer_nearest(bench, leaf, i);
 }
 
-/* What cannot be told apart by leaders any more. */
+/* What cannot be told apart by leaders any more, more than a leaf; nobody is left alone. */
 static void
 cut_plainly(Bench *bench, const uint32 *group, uint32 count)
 {
 	for (uint32 i = 0; i < count; i += VECIDX_LEAF)
-		fill_from_leaf(bench, group + i, Min(VECIDX_LEAF, count - i), bench->weave->effort.nearest);
+		fill_from_leaf(bench, group + Min(i, count - VECIDX_LEAF), VECIDX_LEAF, bench->weave->effort.nearest);
 }
 
 static void

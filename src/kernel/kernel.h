@@ -136,9 +136,10 @@ typedef struct VecIdxKernels
 	/*
 	 * Products of count rows with the VECIDX_PANEL columns of a panel:
 	 * products[i * stride + j] = sum of rows[i * n + k] * column j [k], any
-	 * count >= 0, n a multiple of 2.  In a panel of floats the columns lie
-	 * interleaved: panel[k * VECIDX_PANEL + j]; in one of integers by pairs:
-	 * panel[k / 2 * 2 * VECIDX_PANEL + 2 * j + k % 2].  Integers are in [-127, 127].
+	 * count >= 0.  In a panel of floats the columns lie interleaved:
+	 * panel[k * VECIDX_PANEL + j]; in one of integers, where n is a multiple of
+	 * 2, by pairs: panel[k / 2 * 2 * VECIDX_PANEL + 2 * j + k % 2].  Integers
+	 * are in [-127, 127].
 	 */
 	void		(*panel_f32) (const float *rows, int count, const float *panel, int n, float *products, int stride);
 	void		(*panel_i16) (const int16 *rows, int count, const int16 *panel, int n, int32 *products, int stride);

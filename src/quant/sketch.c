@@ -16,6 +16,15 @@
 /* Standard deviations of a coordinate that eight bits span on each side. */
 #define SPAN			4.5
 
+/* So few dimensions make coordinates that are alike: see find_offsets. */
+#define FEW				8
+
+/* Sums of squares in float are trusted from here up to the largest. */
+#define SMALLEST_SUM	1e-30f
+
+/* Of a key, so that a distance stays finite. */
+#define LARGEST_KEY		(FLT_MAX / 8)
+
 #define PANELS(width)	((width) / VECIDX_PANEL)
 
 Size
@@ -28,6 +37,9 @@ vecidx_sketcher_size(int dimensions, int width)
 int
 vecidx_sketcher_width(int dimensions)
 {
+	/* few dimensions need many coordinates to be seen finer than a step of them */
+	if (dimensions <= 32)
+		return 256;
 	return dimensions <= 64 ? 64 : dimensions <= 128 ? 128 : 256;
 }
 
@@ -61,6 +73,7 @@ typedef struct Sample
 	int			count;
 	int			dimensions;
 	int			width;
+	float		unit;			/* residuals are multiplied by it, so that squares stay in range */
 	float	   *rows;			/* residuals, row after row */
 	float	   *columns;		/* the same, dimension after dimension */
 	float	   *products;		/* panels of rows times axes: [width / 16][count][16] */
@@ -102,18 +115,36 @@ find_centre(VecIdxSketcher *sketcher, const float *rows, int count)
 	sketcher->centre_norm2 = vecidx_clamp(vecidx_sum_squares(centre, sketcher->dimensions));
 }
 
+/* A power of two that brings the largest element of the rows near one. */
+static float
+choose_unit(const float *rows, Size count)
+{
+	float		largest = 0;
+	int			exponent;
+
+	for (Size i = 0; i < count; i++)
+		largest = Max(largest, fabsf(rows[i]));
+	frexpf(largest, &exponent);
+	return ldexpf(1, Min(-exponent, FLT_MAX_EXP - 2));
+}
+
 static void
 take_residuals(Sample *sample, VecIdxSketcher *sketcher, const float *rows)
 {
+	const float *centre = centre_of(sketcher);
 	int			dimensions = sample->dimensions;
 
+	sample->unit = choose_unit(rows, (Size) sample->count * dimensions);
 	for (int i = 0; i < sample->count; i++)
 	{
+		const float *row = rows + (Size) i * dimensions;
 		float	   *residual = sample->rows + (Size) i * dimensions;
 
-		vecidx_kernels()->subtract(rows + (Size) i * dimensions, centre_of(sketcher), residual, dimensions);
 		for (int j = 0; j < dimensions; j++)
+		{
+			residual[j] = row[j] * sample->unit - centre[j] * sample->unit;
 			sample->columns[(Size) j * sample->count + i] = residual[j];
+		}
 	}
 }
 
@@ -241,7 +272,7 @@ find_axes(Sample *sample, float *panel)
 	}
 }
 
-/* Variance of a coordinate, and the share of all variance that the axes see. */
+/* Variance of a coordinate (of the sample's residuals), and the share of all variance that the axes see. */
 static double
 measure_axes(VecIdxSketcher *sketcher, const Sample *sample)
 {
@@ -279,27 +310,36 @@ mix_axes(const Sample *sample, float factor, float *row, float *panels)
 	}
 }
 
+/*
+ * Coordinates that hold the same of a row would be rounded the same way, and
+ * no better be known together than one of them: each is shifted by another
+ * part of a step.
+ */
 static void
 find_offsets(VecIdxSketcher *sketcher)
 {
+	float	   *offsets = offsets_of(sketcher);
+
 	for (int p = 0; p < PANELS(sketcher->width); p++)
 		vecidx_kernels()->panel_f32(centre_of(sketcher), 1,
 									panels_of(sketcher) + (Size) p * sketcher->dimensions * VECIDX_PANEL,
-									sketcher->dimensions, offsets_of(sketcher) + p * VECIDX_PANEL, VECIDX_PANEL);
+									sketcher->dimensions, offsets + p * VECIDX_PANEL, VECIDX_PANEL);
+	for (int j = 0; j < sketcher->width && sketcher->dimensions < FEW; j++)
+		offsets[j] += (j + 0.5f) / sketcher->width - 0.5f;
 }
 
-static float
+static double
 longest_row(const float *rows, int count, int dimensions)
 {
-	float		longest = 0;
+	double		longest = 0;
 
 	for (int i = 0; i < count; i++)
 	{
 		const float *row = rows + (Size) i * dimensions;
 
-		longest = Max(longest, vecidx_kernels()->dot(row, row, dimensions));
+		longest = Max(longest, vecidx_kernels()->dot_wide(row, row, dimensions));
 	}
-	return sqrtf(longest);
+	return sqrt(longest);
 }
 
 VecIdxSketcher *
@@ -321,37 +361,81 @@ vecidx_sketcher_init(void *memory, VecIdxMetric metric, int dimensions, int widt
 	take_residuals(&sample, sketcher, rows);
 	find_axes(&sample, panels_of(sketcher));
 	variance = measure_axes(sketcher, &sample);
-	sketcher->scale = variance > 0 ? vecidx_clamp(127 / (SPAN * sqrt(variance))) : 1;
-	sketcher->reach = 1.25f * longest_row(rows, sample.count, dimensions);
+	sketcher->scale = 1;
+	if (variance > 0)
+		sketcher->scale = (float) Min(127 / (SPAN * sqrt(variance)) * sample.unit, FLT_MAX / 4);
+	sketcher->reach = vecidx_clamp(1.25 * longest_row(rows, sample.count, dimensions));
 	mix_axes(&sample, sketcher->scale / sqrtf(width), row, panels_of(sketcher));
 	find_offsets(sketcher);
 	return sketcher;
 }
 
-/* What the sketch leaves to be known of a row. */
+static double
+squared_apart(const float *a, const float *b, int n)
+{
+	float		sum = vecidx_kernels()->l2sq(a, b, n);
+	double		wide = 0;
+
+	if (likely(sum >= SMALLEST_SUM && sum <= FLT_MAX))
+		return sum;
+	for (int i = 0; i < n; i++)
+		wide += ((double) a[i] - b[i]) * ((double) a[i] - b[i]);
+	return wide;
+}
+
+static float
+clamp_key(double value)
+{
+	return (float) Max(-LARGEST_KEY, Min(value, LARGEST_KEY));
+}
+
+/*
+ * What the sketch leaves to be known of a row.  "left" is how much more its
+ * squared length is, in units, than that of its sketch: what lies outside the
+ * subspace.  Near rows differ little from each other, however long they are:
+ * so distances start from the lengths of the sketches, which are exact.
+ */
 static VecIdxSketchKey
-make_key(const VecIdxSketcher *sketcher, const float *row)
+make_key(const VecIdxSketcher *sketcher, const float *row, int32 length, double left)
 {
 	const VecIdxKernels *kernels = vecidx_kernels();
 	double		square = (double) sketcher->scale * sketcher->scale;
 	VecIdxSketchKey key;
 
+	key.own = clamp_key(length + Max(left, 0));
+	key.lift = 0;
 	if (sketcher->metric == VECIDX_IP)
 	{
-		double		along = kernels->dot(row, sketcher->data, sketcher->dimensions);
-		double		norm = sqrt(kernels->dot(row, row, sketcher->dimensions));
+		double		norm2 = kernels->dot_wide(row, row, sketcher->dimensions);
 
-		key.own = vecidx_clamp(square * (sketcher->centre_norm2 - along));
-		key.other = vecidx_clamp(square * -along);
-		key.lift = vecidx_clamp(square * norm * sketcher->reach);
+		/* -<a, b> is half of |a - b|^2 - |a|^2 - |b|^2 */
+		key.own = clamp_key(0.5 * (key.own - square * norm2));
+		key.lift = clamp_key(square * sqrt(norm2) * sketcher->reach);
 	}
-	else
-	{
-		key.own = vecidx_clamp(square * kernels->l2sq(row, sketcher->data, sketcher->dimensions));
-		key.other = key.own;
-		key.lift = 0;
-	}
+	key.other = key.own;
 	return key;
+}
+
+/* Rounds the coordinates of a row; returns the sketch's squared length.  *seen: before rounding to integers. */
+static int32
+round_coordinates(const float *product, const float *offsets, int width, int8 *sketch, double *seen)
+{
+	int32		length = 0;
+	float		sum = 0;
+
+	for (int j = 0; j < width; j++)
+	{
+		float		x = product[j] - offsets[j];
+
+		/* the comparisons leave no NaN */
+		x = x > -127 ? x : -127;
+		x = x < 127 ? x : 127;
+		sketch[j] = (int8) (x < 0 ? x - 0.5f : x + 0.5f);
+		length += sketch[j] * sketch[j];
+		sum += x * x;
+	}
+	*seen = sum;
+	return length;
 }
 
 void
@@ -360,6 +444,7 @@ vecidx_sketch_rows(const VecIdxSketcher *sketcher, const float *rows, int count,
 {
 	const float *offsets = sketcher->data + sketcher->dimensions;
 	const float *panels = offsets + sketcher->width;
+	double		square = (double) sketcher->scale * sketcher->scale;
 	int			width = sketcher->width;
 
 	for (int p = 0; p < PANELS(width); p++)
@@ -367,18 +452,10 @@ vecidx_sketch_rows(const VecIdxSketcher *sketcher, const float *rows, int count,
 									sketcher->dimensions, products + p * VECIDX_PANEL, width);
 	for (int i = 0; i < count; i++)
 	{
-		const float *product = products + (Size) i * width;
-		int8	   *sketch = sketches + (Size) i * width;
+		const float *row = rows + (Size) i * sketcher->dimensions;
+		double		seen;
+		int32		length = round_coordinates(products + (Size) i * width, offsets, width, sketches + (Size) i * width, &seen);
 
-		for (int j = 0; j < width; j++)
-		{
-			float		x = product[j] - offsets[j];
-
-			/* the comparisons leave no NaN */
-			x = x > -127 ? x : -127;
-			x = x < 127 ? x : 127;
-			sketch[j] = (int8) (x < 0 ? x - 0.5f : x + 0.5f);
-		}
-		keys[i] = make_key(sketcher, rows + (Size) i * sketcher->dimensions);
+		keys[i] = make_key(sketcher, row, length, square * squared_apart(row, sketcher->data, sketcher->dimensions) - seen);
 	}
 }

@@ -25,6 +25,7 @@ typedef struct FuzzTarget
 extern const FuzzTarget fuzz_decode;
 extern const FuzzTarget fuzz_pages;
 extern const FuzzTarget fuzz_sealed;
+extern const FuzzTarget fuzz_weave;
 
 /* Ends the process with a message: the input has found a bug. */
 extern void fuzz_fail(const char *format,...) pg_attribute_printf(1, 2) __attribute__((noreturn));

@@ -22,6 +22,7 @@
 #include "am/am.h"
 #include "am/write.h"
 #include "fuzz.h"
+#include "graph.h"
 #include "options.h"
 #include "page/meta.h"
 
@@ -220,27 +221,19 @@ static void
 build_index(void *argument)
 {
 	VecIdxMetaFixed fixed = {0};
-	VecIdxQuantParams params;
-	float		centroid[DIMENSIONS];
-	VecIdxQuantizer *quantizer;
-	VecIdxArena *arena;
+	FuzzGraph  *graph = palloc0(sizeof(FuzzGraph));
 
 	fill_fixed(&fixed);
-	params = vecidx_layout_quant(&fixed);
 	for (int i = 0; i < DIMENSIONS; i++)
-		centroid[i] = 4;
-	quantizer = vecidx_quantizer_init(palloc(vecidx_quantizer_size(&params)), &params, centroid);
-	vecidx_layout_init(&layout, &fixed);
-	arena = vecidx_arena_create(quantizer, &layout, fixed.m, fixed.ef_construction, (Size) 1 << 30);
+		graph->centroid[i] = 4;
+	fuzz_graph_points(graph, &fixed, rows[0], BUILT_ROWS);
 	for (int row = 0; row < BUILT_ROWS; row++)
 	{
-		ItemPointerData tid = row_tid(row);
-
-		vecidx_arena_add(arena, rows[row], &tid);
+		graph->points.tids[row] = row_tid(row);
 		live[row] = true;
 	}
-	vecidx_arena_finish(arena);
-	vecidx_write_index(fuzz_index(), &fixed, centroid, arena, 0);
+	fuzz_graph_weave(graph, false);
+	vecidx_write_index(fuzz_index(), &fixed, graph->centroid, &graph->levels, 0);
 }
 
 /* Keeps the file and where its slots are. */

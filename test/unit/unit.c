@@ -149,6 +149,7 @@ int
 main(void)
 {
 	suite_kernel();
+	suite_panel();
 	suite_format();
 	suite_rotation();
 	suite_estimate();
@@ -156,6 +157,7 @@ main(void)
 	suite_decode();
 	suite_hostile();
 	suite_choose();
+	suite_sketch();
 	finish_case();
 	printf("unit: %d passed, %d failed\n", passed, failed);
 	return failed == 0 ? 0 : 1;

@@ -36,6 +36,7 @@ extern void unit_free_all(void);
 
 /* The suites. */
 extern void suite_kernel(void);
+extern void suite_panel(void);
 extern void suite_format(void);
 extern void suite_rotation(void);
 extern void suite_estimate(void);
@@ -43,5 +44,6 @@ extern void suite_rerank(void);
 extern void suite_decode(void);
 extern void suite_hostile(void);
 extern void suite_choose(void);
+extern void suite_sketch(void);
 
 #endif							/* UNIT_H */
