@@ -68,7 +68,7 @@ apart(const VecIdxSketcher *sketcher, const Sketched *a, int i, const Sketched *
 
 	for (int k = 0; k < sketcher->width; k++)
 		product += x[k] * y[k];
-	return (double) a->keys[i].own + b->keys[j].other - (double) sketcher->weight * product;
+	return (double) a->keys[i].own + a->keys[i].lift + b->keys[j].other - (double) sketcher->weight * product;
 }
 
 /*
@@ -112,7 +112,8 @@ count_not_finite(const Sketched *sketched)
 	int			count = 0;
 
 	for (int i = 0; i < sketched->count; i++)
-		count += !isfinite(sketched->keys[i].own) || !isfinite(sketched->keys[i].other);
+		count += !isfinite(sketched->keys[i].own) || !isfinite(sketched->keys[i].other) ||
+			!isfinite(sketched->keys[i].lift);
 	return count;
 }
 
