@@ -66,6 +66,7 @@ OBJS = \
 	src/graph/weave.o \
 	src/graph/partition.o \
 	src/graph/levels.o \
+	src/graph/parts.o \
 	src/graph/order.o \
 	src/graph/store.o \
 	src/graph/entry.o \

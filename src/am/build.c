@@ -29,12 +29,14 @@
 #include "am/am.h"
 #include "am/cells.h"
 #include "am/load.h"
+#include "am/reconnect.h"
 #include "am/sample.h"
 #include "am/team.h"
 #include "am/write.h"
 #include "graph/calibrate.h"
 #include "graph/levels.h"
 #include "graph/order.h"
+#include "graph/parts.h"
 #include "options.h"
 #include "page/meta.h"
 
@@ -525,7 +527,7 @@ map_memory(Build *build)
 	if (points != NULL)
 		vecidx_points_map(&build->points, build->plan.sketcher->width, shared->points, points);
 	build->points.weight = build->plan.sketcher->weight;
-	if (lists != NULL && pools != NULL)
+	if (lists != NULL)
 		vecidx_levels_map(&build->levels, &shared->plan, &build->points, shared->locks, lists, pools);
 }
 
@@ -692,7 +694,7 @@ read_points(Build *build, uint64 count, BuildStep step)
 	vecidx_team_allocate(&build->team, PIECE_POINTS, vecidx_points_size(build->plan.sketcher->width, shared->points));
 	run_step(build, step);
 	table = palloc_extended(vecidx_points_table(shared->points) * sizeof(uint32), MCXT_ALLOC_HUGE);
-	vecidx_points_match(&build->points, build->fixed.m, table);
+	vecidx_points_match(&build->points, table);
 	pfree(table);
 }
 
@@ -709,11 +711,12 @@ make_level(Build *build, int level)
 	run_step(build, STEP_PRUNE);
 	run_step(build, STEP_BACK);
 	run_step(build, STEP_FINISH);
+	vecidx_parts_rescue(&build->levels, level);
 }
 
-/* Makes levels of the points that are in memory. */
+/* Memory for levels of the points that are there. */
 static void
-make_levels(Build *build, int lowest, int highest)
+allocate_levels(Build *build, int lowest, int highest)
 {
 	VecIdxLevelPlan *plan = &build->shared->plan;
 
@@ -721,8 +724,39 @@ make_levels(Build *build, int lowest, int highest)
 	vecidx_team_allocate(&build->team, PIECE_LISTS, vecidx_levels_list_size(plan));
 	vecidx_team_allocate(&build->team, PIECE_POOLS, vecidx_levels_pool_size(plan));
 	map_memory(build);
+}
+
+/* The points that lead to parts of a level that fell apart; the caller frees them. */
+static uint32 *
+find_raised(Build *build, int level, uint32 home, uint32 *count)
+{
+	uint32		most = build->levels.level[level].count / 4 + 1;
+	uint32	   *points = palloc_extended(most * sizeof(uint32), MCXT_ALLOC_HUGE);
+
+	*count = vecidx_parts_find(&build->levels, level, home, most, points);
+	return points;
+}
+
+/* Levels above the lowest, of the points that are in memory; what falls apart is raised. */
+static void
+make_uppers(Build *build)
+{
+	VecIdxLevelPlan *plan = &build->shared->plan;
+
+	read_points(build, vecidx_load_uppers(&build->load), STEP_UPPER);
+	allocate_levels(build, 1, VECIDX_MAX_LEVEL);
 	for (int level = plan->lowest; level <= plan->highest; level++)
+	{
+		uint32		count;
+		uint32	   *raised;
+
 		make_level(build, level);
+		raised = find_raised(build, level, build->points.count, &count);
+		for (uint32 i = 0; i < count && vecidx_levels_raise(plan, &build->points, raised[i]); i++)
+			CHECK_FOR_INTERRUPTS();
+		pfree(raised);
+		map_memory(build);
+	}
 	vecidx_team_free(&build->team, PIECE_POOLS);
 }
 
@@ -734,7 +768,9 @@ make_cell(Build *build, int cell)
 	uint64		guests = vecidx_load_guests(&build->load, cell);
 	VecIdxLayout layout;
 	uint32	   *order;
+	uint32	   *raised;
 	uint32		nodes;
+	uint32		count;
 
 	if (home == 0)
 	{
@@ -743,8 +779,14 @@ make_cell(Build *build, int cell)
 	}
 	build->shared->cell = cell;
 	read_points(build, home + guests, STEP_CELL);
-	make_levels(build, 0, 0);
+	allocate_levels(build, 0, 0);
+	make_level(build, 0);
+	vecidx_team_free(&build->team, PIECE_POOLS);
 	run_step(build, STEP_TELL);
+	raised = find_raised(build, 0, home, &count);
+	for (uint32 i = 0; i < count; i++)
+		vecidx_load_raise(&build->load, &build->points, raised[i]);
+	pfree(raised);
 	vecidx_layout_init(&layout, &build->fixed);
 	order = vecidx_order_nodes(&build->levels, home, layout.run[VECIDX_RUN_CODE].per_page, &nodes);
 	vecidx_roll_enter(&build->roll, cell, &build->points, order, nodes);
@@ -768,8 +810,8 @@ make_graph(Build *build)
 	vecidx_roll_init(&build->roll, (uint32) rows, build->plan.cells, tids);
 	for (int cell = 0; cell < build->plan.cells; cell++)
 		make_cell(build, cell);
-	read_points(build, vecidx_load_uppers(&build->load), STEP_UPPER);
-	make_levels(build, 1, VECIDX_MAX_LEVEL);
+	vecidx_spool_finish(&build->load.spools[VECIDX_LOAD_RAISED][0]);
+	make_uppers(build);
 	run_step(build, STEP_END_LISTS);
 }
 
@@ -793,6 +835,7 @@ write_graph(Build *build)
 	vecidx_roll_free(&build->roll);
 	build->handle = vecidx_handle_acquire(build->index);
 	vecidx_handle_release_with(build->handle, CurrentMemoryContext);
+	vecidx_reconnect(build->handle);
 }
 
 static void

@@ -55,6 +55,7 @@ set_sizes(VecIdxLoad *load)
 	load->sizes[VECIDX_LOAD_HOME] = point;
 	load->sizes[VECIDX_LOAD_GUEST] = point;
 	load->sizes[VECIDX_LOAD_UPPER] = point;
+	load->sizes[VECIDX_LOAD_RAISED] = point;
 	load->sizes[VECIDX_LOAD_ROW] = MAXALIGN(load->plan.code_size + load->plan.vector_size);
 	load->sizes[VECIDX_LOAD_LIST] = offsetof(VecIdxLoadList, neighbours) +
 		load->room * (sizeof(uint32) + sizeof(float));
@@ -173,11 +174,12 @@ write_point(VecIdxLoad *load, int i, uint64 hash)
 	point->process = (uint16) load->team->number;
 	point->cell = (uint16) cell;
 	point->tid = batch->tids[i];
+	point->level = (uint16) vecidx_points_level(hash, load->plan.m);
 	memcpy(point + 1, sketch, width);
 	vecidx_spool_write(&load->spools[VECIDX_LOAD_HOME][cell], point);
 	if (guest >= 0)
 		vecidx_spool_write(&load->spools[VECIDX_LOAD_GUEST][guest], point);
-	if (vecidx_points_level(hash, load->plan.m) > 0)
+	if (point->level > 0)
 		vecidx_spool_write(&load->spools[VECIDX_LOAD_UPPER][0], point);
 }
 
@@ -246,8 +248,10 @@ vecidx_load_table(VecIdxLoad *load, Relation heap, Relation index, IndexInfo *in
 		table_index_build_scan(heap, index, info, true, load->team->number == 0, load_row, load, scan);
 	if (load->batch->count > 0)
 		flush_batch(load);
-	for (int kind = VECIDX_LOAD_HOME; kind <= VECIDX_LOAD_ROW; kind++)
-		finish_spools(load, kind);
+	finish_spools(load, VECIDX_LOAD_HOME);
+	finish_spools(load, VECIDX_LOAD_GUEST);
+	finish_spools(load, VECIDX_LOAD_UPPER);
+	finish_spools(load, VECIDX_LOAD_ROW);
 }
 
 uint64
@@ -271,7 +275,24 @@ vecidx_load_guests(VecIdxLoad *load, int cell)
 uint64
 vecidx_load_uppers(VecIdxLoad *load)
 {
-	return vecidx_spool_total(&load->spools[VECIDX_LOAD_UPPER][0]);
+	return vecidx_spool_total(&load->spools[VECIDX_LOAD_UPPER][0]) +
+		vecidx_spool_total(&load->spools[VECIDX_LOAD_RAISED][0]);
+}
+
+/* The process that a number is counted from does not matter. */
+void
+vecidx_load_raise(VecIdxLoad *load, const VecIdxPoints *points, uint32 point)
+{
+	VecIdxLoadPoint *raised = load->record;
+
+	memset(raised, 0, sizeof(VecIdxLoadPoint));
+	raised->hash = points->hashes[point];
+	raised->key = points->keys[point];
+	raised->place = points->numbers[point];
+	raised->cell = points->homes[point];
+	raised->level = 1;
+	memcpy(raised + 1, vecidx_points_sketch(points, point), points->width);
+	vecidx_spool_write(&load->spools[VECIDX_LOAD_RAISED][0], raised);
 }
 
 /* Reading. */
@@ -298,6 +319,7 @@ take_point(void *state, uint64 number, const void *record)
 	points->hashes[point] = read->hash;
 	points->numbers[point] = row;
 	points->homes[point] = (uint8) read->cell;
+	points->levels[point] = (uint8) read->level;
 	memcpy(vecidx_points_sketch(points, point), read + 1, points->width);
 	if (reading->tids != NULL)
 		reading->tids[row] = read->tid;
@@ -341,13 +363,23 @@ vecidx_load_cell(VecIdxLoad *load, int cell, VecIdxPoints *points, ItemPointerDa
 void
 vecidx_load_upper_points(VecIdxLoad *load, VecIdxPoints *points, VecIdxDeal *deal)
 {
+	uint32		uppers = (uint32) vecidx_spool_total(&load->spools[VECIDX_LOAD_UPPER][0]);
 	Reading		reading;
 	uint32		from;
 	uint32		to;
 
 	begin_reading(&reading, load, points);
 	while (vecidx_deal_take(deal, PIECE, points->count, &from, &to))
-		vecidx_spool_read(&load->spools[VECIDX_LOAD_UPPER][0], from, to, load->record, take_point, &reading);
+	{
+		reading.first = 0;
+		if (from < uppers)
+			vecidx_spool_read(&load->spools[VECIDX_LOAD_UPPER][0], from, Min(to, uppers), load->record,
+							  take_point, &reading);
+		reading.first = uppers;
+		if (to > uppers)
+			vecidx_spool_read(&load->spools[VECIDX_LOAD_RAISED][0], Max(from, uppers) - uppers, to - uppers, load->record,
+							  take_point, &reading);
+	}
 }
 
 /* Lists. */
@@ -368,6 +400,7 @@ vecidx_load_put_list(VecIdxLoad *load, const VecIdxPoints *points, const VecIdxW
 void
 vecidx_load_finish_lists(VecIdxLoad *load)
 {
+	/* what was raised has been finished by the leader, if there is anything */
 	finish_spools(load, VECIDX_LOAD_LIST);
 }
 

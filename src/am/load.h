@@ -34,6 +34,7 @@ typedef enum VecIdxLoadKind
 	VECIDX_LOAD_HOME,			/* VecIdxLoadPoint of the rows of a cell */
 	VECIDX_LOAD_GUEST,			/* the same of its guests */
 	VECIDX_LOAD_UPPER,			/* the same of rows on upper levels, of all cells; in cell 0 */
+	VECIDX_LOAD_RAISED,			/* the same of rows that were raised to level 1; in cell 0 */
 	VECIDX_LOAD_ROW,			/* of all rows as pages have them: a code slot and a rerank vector; in cell 0 */
 	VECIDX_LOAD_LIST,			/* VecIdxLoadList of the rows of a cell */
 	VECIDX_LOAD_KINDS
@@ -48,6 +49,7 @@ typedef struct VecIdxLoadPoint
 	uint16		process;
 	uint16		cell;			/* where it is at home */
 	ItemPointerData tid;
+	uint16		level;
 } VecIdxLoadPoint;
 
 /* Neighbours of a row on level 0, by number, nearest first; the distances follow behind room of them. */
@@ -117,6 +119,9 @@ extern uint64 vecidx_load_uppers(VecIdxLoad *load);
  */
 extern void vecidx_load_cell(VecIdxLoad *load, int cell, VecIdxPoints *points, ItemPointerData *tids, VecIdxDeal *deal);
 extern void vecidx_load_upper_points(VecIdxLoad *load, VecIdxPoints *points, VecIdxDeal *deal);
+
+/* Lets a point of a cell stand on level 1; the leader alone does so. */
+extern void vecidx_load_raise(VecIdxLoad *load, const VecIdxPoints *points, uint32 point);
 
 /* Writes a list for the cell that its row is at home in. */
 extern void vecidx_load_put_list(VecIdxLoad *load, const VecIdxPoints *points, const VecIdxWoven *woven);

@@ -16,6 +16,9 @@
 #include "page/meta.h"
 #include "page/slot.h"
 
+/* One in so many places of a list may go to links of the level above. */
+#define SKELETON_SHARE	4
+
 /* A list while it is put together of one or two; nearest first. */
 typedef struct Joined
 {
@@ -379,6 +382,52 @@ make_rerank(Writer *writer, uint32 id)
 			   vecidx_quant_rerank_size(&params));
 }
 
+/* The id of a node on upper levels. */
+static uint32
+tall_id(const Writer *writer, uint32 point)
+{
+	return writer->roll->ids[writer->plan->levels->points->numbers[point]];
+}
+
+/* Adds an id to a list that ends at *count, unless it is there; where the list is full in place of number "last". */
+static bool
+add_link(uint32 *ids, int *count, int room, int last, uint32 id)
+{
+	for (int i = 0; i < *count; i++)
+	{
+		if (ids[i] == id)
+			return false;
+	}
+	if (*count < room)
+		ids[(*count)++] = id;
+	else
+		ids[last] = id;
+	return true;
+}
+
+/*
+ * Links of higher levels on a lower one, the highest first, so that what is
+ * apart below is connected all the same: some of them take the place of the
+ * farthest.  Returns how many links there are then.
+ */
+static int
+add_skeleton(const Writer *writer, uint32 point, int level, int room, uint32 *ids, int count)
+{
+	const VecIdxLevels *levels = writer->plan->levels;
+	int			most = room / SKELETON_SHARE;
+	int			added = 0;
+
+	for (int above = levels->points->levels[point]; above > level; above--)
+	{
+		const uint32 *links;
+		int			offered = vecidx_levels_neighbours(levels, above, point, &links);
+
+		for (int i = 0; i < offered && added < most; i++)
+			added += add_link(ids, &count, room, room - 1 - added, tall_id(writer, links[i]));
+	}
+	return count;
+}
+
 static void
 make_node(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 {
@@ -394,8 +443,11 @@ make_node(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 	slot->next = writer->first_extension[id];
 	for (; row != VECIDX_NONE && slot->tids < VECIDX_INLINE_TIDS; row = writer->roll->twins[row])
 		slot->tid[slot->tids++] = writer->roll->tids[row];
-	slot->neighbours = joined->count;
 	memcpy(VecIdxAdjacencyNeighbours(slot), joined->neighbours, joined->count * sizeof(uint32));
+	slot->neighbours = joined->count;
+	if (tall != VECIDX_NONE)
+		slot->neighbours = add_skeleton(writer, writer->tall_points[tall], 0, writer->room,
+										VecIdxAdjacencyNeighbours(slot), joined->count);
 }
 
 /* Extensions are made in order: those of one owner follow each other. */
@@ -436,13 +488,6 @@ make_adjacency(Writer *writer, uint32 id)
 		make_extension(writer, id, slot);
 }
 
-/* The id of a node on upper levels. */
-static uint32
-tall_id(const Writer *writer, uint32 point)
-{
-	return writer->roll->ids[writer->plan->levels->points->numbers[point]];
-}
-
 static void
 make_upper(Writer *writer, uint32 upper)
 {
@@ -453,14 +498,18 @@ make_upper(Writer *writer, uint32 upper)
 	int			level = upper - writer->tall_uppers[find_tall(writer, id)] + 1;
 	const uint32 *neighbours;
 	int			count = vecidx_levels_neighbours(writer->plan->levels, level, point, &neighbours);
+	uint32		ids[VECIDX_MAX_M];
 
+	for (int i = 0; i < count; i++)
+		ids[i] = tall_id(writer, neighbours[i]);
+	count = add_skeleton(writer, point, level, writer->fixed->m, ids, count);
 	slot->node = id;
 	slot->state = VECIDX_LIVE;
 	slot->level = level;
 	slot->links = count;
 	for (int i = 0; i < count; i++)
 	{
-		links[i].node = tall_id(writer, neighbours[i]);
+		links[i].node = ids[i];
 		links[i].upper = writer->tall_uppers[find_tall(writer, links[i].node)] + level - 1;
 	}
 }

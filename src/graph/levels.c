@@ -7,10 +7,14 @@
 #include "graph/levels.h"
 #include "graph/link.h"
 
+/* One in so many nodes of a level can be raised to the next at most. */
+#define RAISED_SHARE	4
+
 void
 vecidx_levels_count(VecIdxLevelPlan *plan, const VecIdxPoints *points, int lowest, int highest)
 {
 	memset(plan->nodes, 0, sizeof(plan->nodes));
+	memset(plan->room, 0, sizeof(plan->room));
 	plan->lowest = lowest;
 	plan->highest = lowest - 1;
 	for (uint32 point = 0; point < points->count; point++)
@@ -23,6 +27,22 @@ vecidx_levels_count(VecIdxLevelPlan *plan, const VecIdxPoints *points, int lowes
 			plan->highest = Max(plan->highest, level);
 		}
 	}
+	plan->room[lowest] = plan->nodes[lowest];
+	for (int level = lowest + 1; level <= highest; level++)
+		plan->room[level] = plan->nodes[level] + plan->room[level - 1] / RAISED_SHARE;
+}
+
+bool
+vecidx_levels_raise(VecIdxLevelPlan *plan, VecIdxPoints *points, uint32 point)
+{
+	int			level = points->levels[point] + 1;
+
+	if (level > VECIDX_MAX_LEVEL || plan->nodes[level] == plan->room[level])
+		return false;
+	points->levels[point] = level;
+	plan->nodes[level]++;
+	plan->highest = Max(plan->highest, level);
+	return true;
 }
 
 /* Members, then lists, of each level. */
@@ -31,15 +51,16 @@ vecidx_levels_list_size(const VecIdxLevelPlan *plan)
 {
 	Size		size = VECIDX_POINTS_ALIGNMENT;
 
-	for (int level = plan->lowest; level <= plan->highest; level++)
-		size += (Size) plan->nodes[level] * sizeof(uint32) + 2 * VECIDX_POINTS_ALIGNMENT +
-			vecidx_weave_list_size(plan->nodes[level], vecidx_link_room(plan->m, level));
+	for (int level = plan->lowest; level <= VECIDX_MAX_LEVEL && plan->room[level] > 0; level++)
+		size += (Size) plan->room[level] * sizeof(uint32) + 2 * VECIDX_POINTS_ALIGNMENT +
+			vecidx_weave_list_size(plan->room[level], vecidx_link_room(plan->m, level));
 	return size;
 }
 
 Size
 vecidx_levels_pool_size(const VecIdxLevelPlan *plan)
 {
+	/* no level above can have more nodes */
 	return vecidx_weave_pool_size(plan->nodes[plan->lowest], &plan->effort) + VECIDX_POINTS_ALIGNMENT;
 }
 
@@ -61,8 +82,8 @@ vecidx_levels_map(VecIdxLevels *levels, const VecIdxLevelPlan *plan, const VecId
 		weave->points = points;
 		weave->count = plan->nodes[level];
 		weave->locks = locks;
-		weave->members = vecidx_points_carve(&at, (Size) weave->count * sizeof(uint32));
-		own = vecidx_points_carve(&at, vecidx_weave_list_size(weave->count, room));
+		weave->members = vecidx_points_carve(&at, (Size) plan->room[level] * sizeof(uint32));
+		own = vecidx_points_carve(&at, vecidx_weave_list_size(plan->room[level], room));
 		vecidx_weave_map(weave, room, &plan->effort, own, pools);
 	}
 }
@@ -82,10 +103,10 @@ vecidx_levels_enlist(VecIdxLevels *levels, int level)
 	Assert(count == levels->level[level].count);
 }
 
-/* The place of a point among a level's members. */
-static uint32
-find_member(const VecIdxWeave *weave, uint32 point)
+uint32
+vecidx_levels_member(const VecIdxLevels *levels, int level, uint32 point)
 {
+	const VecIdxWeave *weave = &levels->level[level];
 	uint32		low = 0;
 	uint32		high = weave->count;
 
@@ -108,7 +129,7 @@ int
 vecidx_levels_neighbours(const VecIdxLevels *levels, int level, uint32 point, const uint32 **neighbours)
 {
 	const VecIdxWeave *weave = &levels->level[level];
-	uint32		member = find_member(weave, point);
+	uint32		member = vecidx_levels_member(levels, level, point);
 
 	*neighbours = weave->lists + (Size) member * weave->room;
 	return weave->list_counts[member];

@@ -15,6 +15,7 @@ typedef struct VecIdxLevelPlan
 	int			lowest;
 	int			highest;		/* below lowest if there is no node */
 	uint32		nodes[VECIDX_MAX_LEVEL + 1];
+	uint32		room[VECIDX_MAX_LEVEL + 1]; /* for nodes, as some are raised to levels above the lowest */
 } VecIdxLevelPlan;
 
 typedef struct VecIdxLevels
@@ -38,6 +39,12 @@ extern void vecidx_levels_map(VecIdxLevels *levels, const VecIdxLevelPlan *plan,
 
 /* Writes down who stands on a level; to be done by one process, before the level is made. */
 extern void vecidx_levels_enlist(VecIdxLevels *levels, int level);
+
+/* Raises a point to the level above its own, if there is room; to be done by one process, before that level is made. */
+extern bool vecidx_levels_raise(VecIdxLevelPlan *plan, VecIdxPoints *points, uint32 point);
+
+/* The place of a point among the members of a level; it must stand there. */
+extern uint32 vecidx_levels_member(const VecIdxLevels *levels, int level, uint32 point);
 
 /* Neighbours of a point on a level where it stands, as points; returns their number. */
 extern int	vecidx_levels_neighbours(const VecIdxLevels *levels, int level, uint32 point, const uint32 **neighbours);

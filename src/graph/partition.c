@@ -347,12 +347,26 @@ fill_from_leaf(Bench *bench, const uint32 *leaf, uint32 count, int wanted)
 		offer_nearest(bench, leaf, i);
 }
 
-/* What cannot be told apart by leaders any more, more than a leaf; nobody is left alone. */
+/*
+ * What cannot be told apart by leaders any more, more than a leaf: leaves by
+ * chance, other ones in each group.  Nobody is left alone.
+ */
 static void
 cut_plainly(Bench *bench, const uint32 *group, uint32 count)
 {
+	uint32	   *shuffled = palloc_extended((Size) count * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint64		seed = (uint64) (group - bench->weave->group);
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		uint32		other = draw(seed << 32 | i, i + 1);
+
+		shuffled[i] = shuffled[other];
+		shuffled[other] = group[i];
+	}
 	for (uint32 i = 0; i < count; i += VECIDX_LEAF)
-		fill_from_leaf(bench, group + Min(i, count - VECIDX_LEAF), VECIDX_LEAF, bench->weave->effort.nearest);
+		fill_from_leaf(bench, shuffled + Min(i, count - VECIDX_LEAF), VECIDX_LEAF, bench->weave->effort.nearest);
+	pfree(shuffled);
 }
 
 static void

@@ -75,11 +75,10 @@ find_node(const VecIdxPoints *points, uint32 *table, uint32 mask, uint32 point)
 	return point;
 }
 
-uint32
-vecidx_points_match(VecIdxPoints *points, int m, uint32 *table)
+void
+vecidx_points_match(VecIdxPoints *points, uint32 *table)
 {
 	uint32		size = vecidx_points_table(points->count);
-	uint32		nodes = 0;
 
 	memset(table, 0xFF, size * sizeof(uint32));
 	for (uint32 point = 0; point < points->count; point++)
@@ -89,14 +88,9 @@ vecidx_points_match(VecIdxPoints *points, int m, uint32 *table)
 		CHECK_FOR_INTERRUPTS();
 		points->twins[point] = VECIDX_NONE;
 		if (node == point)
-		{
-			points->levels[point] = (uint8) vecidx_points_level(points->hashes[point], m);
-			nodes++;
 			continue;
-		}
 		points->levels[point] = VECIDX_TWIN;
 		points->twins[point] = points->twins[node];
 		points->twins[node] = point;
 	}
-	return nodes;
 }

@@ -64,8 +64,8 @@ extern uint64 vecidx_points_hash(const void *vector, Size size);
 /* The level of a vector's node: i with probability m^-i, the same in every build. */
 extern int	vecidx_points_level(uint64 hash, int m);
 
-/* Finds the twins and draws the levels.  table is scratch of vecidx_points_table entries.  Returns the number of nodes. */
+/* Finds the twins; levels are set.  table is scratch of vecidx_points_table entries. */
 extern uint32 vecidx_points_table(uint32 count);
-extern uint32 vecidx_points_match(VecIdxPoints *points, int m, uint32 *table);
+extern void vecidx_points_match(VecIdxPoints *points, uint32 *table);
 
 #endif							/* VECIDX_POINTS_H */

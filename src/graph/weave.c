@@ -80,16 +80,26 @@ make_key(float distance)
 	return (int16) ((u.i >> 16) ^ (u.i < 0 ? 0x7FFF : 0));
 }
 
-/* Is candidate a worse than b?  By number among equals, so that the order of offers does not matter. */
-static inline bool
-is_worse(int16 key_a, uint32 member_a, int16 key_b, uint32 member_b)
+/* A number by which equals come in another order for each owner. */
+static inline uint32
+tie_break(uint32 owner, uint32 member)
 {
-	return key_a != key_b ? key_a > key_b : member_a > member_b;
+	return (owner ^ member) * UINT32_C(2654435769) ^ owner;
+}
+
+/*
+ * Is candidate a worse than b?  Among equals that is decided for each owner
+ * anew: so the order of offers does not matter, and none is everybody's choice.
+ */
+static inline bool
+is_worse(uint32 owner, int16 key_a, uint32 member_a, int16 key_b, uint32 member_b)
+{
+	return key_a != key_b ? key_a > key_b : tie_break(owner, member_a) > tie_break(owner, member_b);
 }
 
 /* Brings the worst of a full pool to its first place. */
 static void
-expose_worst(uint32 *members, int16 *keys, int count)
+expose_worst(uint32 owner, uint32 *members, int16 *keys, int count)
 {
 	int			worst = 0;
 	uint32		member;
@@ -97,7 +107,7 @@ expose_worst(uint32 *members, int16 *keys, int count)
 
 	for (int i = 1; i < count; i++)
 	{
-		if (is_worse(keys[i], members[i], keys[worst], members[worst]))
+		if (is_worse(owner, keys[i], members[i], keys[worst], members[worst]))
 			worst = i;
 	}
 	member = members[worst];
@@ -117,7 +127,7 @@ enter_pool(VecIdxWeave *weave, uint32 member, uint32 candidate, int16 key)
 	int			count = weave->pool_counts[member];
 	bool		present = false;
 
-	if (count == weave->effort.pool && !is_worse(keys[0], members[0], key, candidate))
+	if (count == weave->effort.pool && !is_worse(member, keys[0], members[0], key, candidate))
 		return;
 	for (int i = 0; i < count; i++)
 		present |= members[i] == candidate;
@@ -135,7 +145,7 @@ enter_pool(VecIdxWeave *weave, uint32 member, uint32 candidate, int16 key)
 		keys[0] = key;
 	}
 	if (count == weave->effort.pool)
-		expose_worst(members, keys, count);
+		expose_worst(member, members, keys, count);
 }
 
 void

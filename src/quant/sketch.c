@@ -272,25 +272,42 @@ find_axes(Sample *sample, float *panel)
 	}
 }
 
-/* Variance of a coordinate (of the sample's residuals), and the share of all variance that the axes see. */
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Variance of a coordinate (of the sample's residuals), and the share of all
+ * variance that the axes see.  The median of the rows counts, so that a few
+ * that lie far off do not make all others look alike.
+ */
 static double
 measure_axes(VecIdxSketcher *sketcher, const Sample *sample)
 {
+	double		squares[VECIDX_SKETCH_SAMPLE];
 	double		total = vecidx_sum_squares(sample->rows, sample->count * sample->dimensions);
 	double		seen = 0;
 
 	for (int i = 0; i < sample->count; i++)
 	{
+		squares[i] = 0;
 		for (int j = 0; j < Min(sample->width, sample->dimensions); j++)
 		{
 			double		x = vecidx_kernels()->dot(sample->rows + (Size) i * sample->dimensions,
 												  sample->axes + (Size) j * sample->dimensions, sample->dimensions);
 
-			seen += x * x;
+			squares[i] += x * x;
 		}
+		seen += squares[i];
 	}
 	sketcher->captured = total > 0 ? (float) Min(1.0, seen / total) : 1;
-	return seen / sample->count / sample->width;
+	qsort(squares, sample->count, sizeof(double), compare_doubles);
+	return (squares[sample->count / 2] > 0 ? squares[sample->count / 2] : seen / sample->count) / sample->width;
 }
 
 /* Mixes the axes by a Hadamard transform with random signs, so that all coordinates vary alike; scales them. */
