@@ -260,6 +260,7 @@ SELECT relname, reltuples, vecidx_check(oid) FROM pg_class WHERE relname LIKE 'b
 DROP INDEX build_parallel_c, build_parallel_e, build_parallel_p;
 
 -- a row that cannot be indexed, in whichever process meets it
+\set SHOW_CONTEXT never
 CREATE TABLE build_odd WITH (parallel_workers = 2) AS
 	SELECT i AS id, CASE WHEN i = 4999 THEN '{1,2,3}' ELSE test_vector(i, 24) END AS v FROM generate_series(1, 5000) i;
 CREATE INDEX build_odd_i ON build_odd USING vecidx (v real_l2_ops);

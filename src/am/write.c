@@ -166,7 +166,7 @@ number_uppers(Writer *writer)
 	for (uint32 point = 0; point < points->count; point++)
 	{
 		ids[point] = writer->roll->ids[points->numbers[point]];
-		if (points->levels[point] == VECIDX_TWIN)
+		if (points->levels[point] == VECIDX_TWIN || points->levels[point] == 0)
 			continue;
 		writer->tall_points[writer->tall++] = point;
 		writer->upper_count += points->levels[point];

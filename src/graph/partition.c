@@ -352,14 +352,13 @@ fill_from_leaf(Bench *bench, const uint32 *leaf, uint32 count, int wanted)
  * chance, other ones in each group.  Nobody is left alone.
  */
 static void
-cut_plainly(Bench *bench, const uint32 *group, uint32 count)
+cut_plainly(Bench *bench, const uint32 *group, uint32 count, uint32 seed)
 {
 	uint32	   *shuffled = palloc_extended((Size) count * sizeof(uint32), MCXT_ALLOC_HUGE);
-	uint64		seed = (uint64) (group - bench->weave->group);
 
 	for (uint32 i = 0; i < count; i++)
 	{
-		uint32		other = draw(seed << 32 | i, i + 1);
+		uint32		other = draw((uint64) seed << 32 | i, i + 1);
 
 		shuffled[i] = shuffled[other];
 		shuffled[other] = group[i];
@@ -369,8 +368,9 @@ cut_plainly(Bench *bench, const uint32 *group, uint32 count)
 	pfree(shuffled);
 }
 
+/* seed tells groups apart: where they come from. */
 static void
-cut_group(Bench *bench, const uint32 *group, uint32 count, int depth)
+cut_group(Bench *bench, const uint32 *group, uint32 count, int depth, uint32 seed)
 {
 	int			fan = depth == 1 ? LATER_FAN : 1;
 	uint32		leaders = Max(2, Min((uint64) count * fan / LEAF_MEAN + 1, VECIDX_LEADERS));
@@ -386,7 +386,7 @@ cut_group(Bench *bench, const uint32 *group, uint32 count, int depth)
 	}
 	if (depth > DEEPEST)
 	{
-		cut_plainly(bench, group, count);
+		cut_plainly(bench, group, count, seed);
 		return;
 	}
 	norms = palloc(leaders * sizeof(float));
@@ -408,7 +408,7 @@ cut_group(Bench *bench, const uint32 *group, uint32 count, int depth)
 	{
 		uint32		part = (uint32) (starts[i + 1] - starts[i]);
 
-		cut_group(bench, members + starts[i], part, part < count ? depth + 1 : DEEPEST + 1);
+		cut_group(bench, members + starts[i], part, part < count ? depth + 1 : DEEPEST + 1, seed * VECIDX_LEADERS + i);
 	}
 	pfree(members);
 	pfree(starts);
@@ -428,6 +428,6 @@ vecidx_weave_fill(VecIdxWeave *weave, VecIdxDeal *deal)
 	}
 	while (weave->leaders > 0 && vecidx_deal_take(deal, 1, weave->leaders, &from, &to))
 		cut_group(bench, weave->group + weave->group_start[from],
-				  (uint32) (weave->group_start[from + 1] - weave->group_start[from]), 1);
+				  (uint32) (weave->group_start[from + 1] - weave->group_start[from]), 1, from);
 	free_bench(bench);
 }

@@ -125,15 +125,20 @@ enter_pool(VecIdxWeave *weave, uint32 member, uint32 candidate, int16 key)
 	uint32	   *members = weave->pool_members + (Size) member * weave->effort.pool;
 	int16	   *keys = weave->pool_keys + (Size) member * weave->effort.pool;
 	int			count = weave->pool_counts[member];
-	bool		present = false;
+	int			place = -1;
 
 	if (count == weave->effort.pool && !is_worse(member, keys[0], members[0], key, candidate))
 		return;
 	for (int i = 0; i < count; i++)
-		present |= members[i] == candidate;
-	if (present)
-		return;
-	if (count < weave->effort.pool)
+		place = members[i] == candidate ? i : place;
+	if (place >= 0)
+	{
+		/* by rounding, the same pair may be a little nearer in another leaf */
+		if (key >= keys[place])
+			return;
+		keys[place] = key;
+	}
+	else if (count < weave->effort.pool)
 	{
 		members[count] = candidate;
 		keys[count] = key;
@@ -363,17 +368,33 @@ names(const uint32 *list, int count, uint32 member)
 	return named;
 }
 
+/* Brings the links back into an order that does not depend on who came first. */
+static void
+sort_back(uint32 *members, int count)
+{
+	for (int i = 1; i < count; i++)
+	{
+		uint32		moved = members[i];
+		int			at = i;
+
+		for (; at > 0 && members[at - 1] > moved; at--)
+			members[at] = members[at - 1];
+		members[at] = moved;
+	}
+}
+
 /* Joins a list with the links back; from here on it names points. */
 static void
 finish_list(Bench *bench, uint32 member)
 {
 	VecIdxWeave *weave = bench->weave;
-	const uint32 *back = weave->pool_members + (Size) member * weave->effort.pool;
+	uint32	   *back = weave->pool_members + (Size) member * weave->effort.pool;
 	uint32	   *list = weave->lists + (Size) member * weave->room;
 	int			chosen = weave->list_counts[member];
 	int			count = chosen;
 
 	memcpy(bench->members, list, chosen * sizeof(uint32));
+	sort_back(back, weave->pool_counts[member]);
 	for (int i = 0; i < weave->pool_counts[member]; i++)
 	{
 		if (!names(list, chosen, back[i]))

@@ -272,13 +272,20 @@ find_axes(Sample *sample, float *panel)
 	}
 }
 
-static int
-compare_doubles(const void *a, const void *b)
+/* The median of not too many numbers, which come into order. */
+static double
+median_of(double *numbers, int count)
 {
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
+	for (int i = 1; i < count; i++)
+	{
+		double		moved = numbers[i];
+		int			at = i;
 
-	return (x > y) - (x < y);
+		for (; at > 0 && numbers[at - 1] > moved; at--)
+			numbers[at] = numbers[at - 1];
+		numbers[at] = moved;
+	}
+	return numbers[count / 2];
 }
 
 /*
@@ -292,6 +299,7 @@ measure_axes(VecIdxSketcher *sketcher, const Sample *sample)
 	double		squares[VECIDX_SKETCH_SAMPLE];
 	double		total = vecidx_sum_squares(sample->rows, sample->count * sample->dimensions);
 	double		seen = 0;
+	double		median;
 
 	for (int i = 0; i < sample->count; i++)
 	{
@@ -306,8 +314,8 @@ measure_axes(VecIdxSketcher *sketcher, const Sample *sample)
 		seen += squares[i];
 	}
 	sketcher->captured = total > 0 ? (float) Min(1.0, seen / total) : 1;
-	qsort(squares, sample->count, sizeof(double), compare_doubles);
-	return (squares[sample->count / 2] > 0 ? squares[sample->count / 2] : seen / sample->count) / sample->width;
+	median = median_of(squares, sample->count);
+	return (median > 0 ? median : seen / sample->count) / sample->width;
 }
 
 /* Mixes the axes by a Hadamard transform with random signs, so that all coordinates vary alike; scales them. */

@@ -12,8 +12,58 @@
 #include "fuzz.h"
 #include "graph.h"
 #include "graph/link.h"
+#include "graph/order.h"
+#include "graph/parts.h"
+#include "page/slot.h"
 
 #define MOST_ROWS		1500
+
+/* The graph whose records the stand-in reads. */
+static FuzzGraph *written;
+
+static void *
+record_of(const FuzzGraph *graph, uint32 row)
+{
+	return graph->rows + row * graph->load.sizes[VECIDX_LOAD_ROW];
+}
+
+/* Encodes rows as a build has them in files. */
+static void
+encode_rows(FuzzGraph *graph, const VecIdxMetaFixed *fixed, const VecIdxQuantizer *quantizer, const float *rows, int count)
+{
+	VecIdxQuantParams params = vecidx_layout_quant(fixed);
+	VecIdxLoad *load = &graph->load;
+	void	   *scratch = palloc(vecidx_quant_scratch_size(&params));
+	VecIdxLayout layout;
+
+	vecidx_layout_init(&layout, fixed);
+	load->room = vecidx_link_room(fixed->m, 0);
+	load->plan.m = fixed->m;
+	load->plan.code_size = layout.run[VECIDX_RUN_CODE].size;
+	load->plan.vector_size = MAXALIGN(vecidx_quant_rerank_size(&params));
+	load->sizes[VECIDX_LOAD_ROW] = MAXALIGN(load->plan.code_size + load->plan.vector_size);
+	graph->rows = palloc0(count * load->sizes[VECIDX_LOAD_ROW]);
+	for (int i = 0; i < count; i++)
+	{
+		VecIdxCodeSlot *code = vecidx_load_code(record_of(graph, i));
+		VecIdxFactors factors;
+
+		vecidx_quant_encode(quantizer, rows + i * params.dimensions, scratch, (uint8 *) (code + 1), &factors,
+							vecidx_load_vector(load, code));
+		code->f0 = factors.f0;
+		code->f1 = factors.f1;
+		code->error = vecidx_error_pack(factors.error);
+		code->state = VECIDX_LIVE;
+	}
+}
+
+static Size
+compared_size(const FuzzGraph *graph, const VecIdxMetaFixed *fixed)
+{
+	VecIdxQuantParams params = vecidx_layout_quant(fixed);
+
+	return graph->load.plan.vector_size > 0 ? graph->load.plan.vector_size : vecidx_quant_code_size(&params);
+}
 
 void
 fuzz_graph_points(FuzzGraph *graph, const VecIdxMetaFixed *fixed, const float *rows, int count)
@@ -22,24 +72,23 @@ fuzz_graph_points(FuzzGraph *graph, const VecIdxMetaFixed *fixed, const float *r
 	VecIdxQuantizer *quantizer = vecidx_quantizer_init(palloc(vecidx_quantizer_size(&params)), &params, graph->centroid);
 	int			width = vecidx_sketcher_width(params.dimensions);
 	VecIdxSketcher *sketcher = palloc(vecidx_sketcher_size(params.dimensions, width));
-	void	   *scratch = palloc(Max(vecidx_quant_scratch_size(&params), vecidx_sketcher_scratch(params.dimensions, width, count)));
-	uint64	   *hashes = palloc(count * sizeof(uint64));
 	VecIdxPoints *points = &graph->points;
-	VecIdxPointShape shape;
-	VecIdxLayout layout;
 
-	vecidx_sketcher_init(sketcher, params.metric, params.dimensions, width, rows, count, scratch);
-	vecidx_layout_init(&layout, fixed);
-	shape = vecidx_points_shape(quantizer, &layout, width);
-	vecidx_points_map(points, &shape, count, palloc(vecidx_points_size(&shape, count)));
-	points->quantizer = quantizer;
+	vecidx_sketcher_init(sketcher, params.metric, params.dimensions, width, rows, count,
+						 palloc(vecidx_sketcher_scratch(params.dimensions, width, count)));
+	encode_rows(graph, fixed, quantizer, rows, count);
+	graph->tids = palloc0(count * sizeof(ItemPointerData));
+	vecidx_points_map(points, width, count, palloc(vecidx_points_size(width, count)));
 	points->weight = sketcher->weight;
-	for (int i = 0; i < count; i++)
-		vecidx_points_encode(quantizer, &shape, rows + i * params.dimensions, scratch, vecidx_points_code(points, i),
-							 vecidx_points_vector(points, i));
 	vecidx_sketch_rows(sketcher, rows, count, palloc(count * width * sizeof(float)), points->sketches, points->keys);
-	vecidx_points_hash(points, 0, count, hashes);
-	vecidx_points_match(points, hashes, fixed->m, palloc(vecidx_points_table(count) * sizeof(uint32)));
+	for (int i = 0; i < count; i++)
+	{
+		points->numbers[i] = i;
+		points->homes[i] = 0;
+		points->hashes[i] = vecidx_points_hash(vecidx_load_vector(&graph->load, record_of(graph, i)), compared_size(graph, fixed));
+		points->levels[i] = vecidx_points_level(points->hashes[i], fixed->m);
+	}
+	vecidx_points_match(points, palloc(vecidx_points_table(count) * sizeof(uint32)));
 	graph->plan.m = fixed->m;
 	graph->plan.effort = vecidx_weave_effort(fixed->m, fixed->ef_construction);
 }
@@ -75,11 +124,10 @@ fuzz_graph_weave(FuzzGraph *graph, bool shuffled)
 
 	for (int i = 0; i < VECIDX_POOL_LOCKS; i++)
 		SpinLockInit(&locks[i]);
-	vecidx_levels_count(&graph->plan, &graph->points);
+	vecidx_levels_count(&graph->plan, &graph->points, 0, VECIDX_MAX_LEVEL);
 	vecidx_levels_map(levels, &graph->plan, &graph->points, locks,
-					  palloc(vecidx_levels_ground_size(&graph->plan, &graph->points)),
-					  palloc(vecidx_levels_loft_size(&graph->plan)));
-	for (int level = 0; level <= levels->top; level++)
+					  palloc(vecidx_levels_list_size(&graph->plan)), palloc(vecidx_levels_pool_size(&graph->plan)));
+	for (int level = 0; level <= levels->highest; level++)
 	{
 		VecIdxWeave *weave = &levels->level[level];
 
@@ -90,7 +138,63 @@ fuzz_graph_weave(FuzzGraph *graph, bool shuffled)
 		run_step(vecidx_weave_prune, weave, 0);
 		run_offers(vecidx_weave_back, weave, shuffled);
 		run_step(vecidx_weave_finish, weave, 0);
+		vecidx_parts_rescue(levels, level);
 	}
+}
+
+/* Stand-ins for files. */
+
+uint64
+vecidx_spool_total(const VecIdxSpool *spool)
+{
+	return spool->kind == VECIDX_LOAD_LIST ? written->plan.nodes[0] : written->points.count;
+}
+
+/* The list of a member of level 0, as a build has it in a file. */
+static void
+make_list(uint32 member, VecIdxLoadList *list)
+{
+	uint32		point = vecidx_weave_point(&written->levels.level[0], member);
+	const uint32 *neighbours;
+	float	   *distances = vecidx_load_distances(&written->load, list);
+
+	list->number = point;
+	list->count = vecidx_levels_neighbours(&written->levels, 0, point, &neighbours);
+	for (uint32 i = 0; i < list->count; i++)
+	{
+		list->neighbours[i] = neighbours[i];
+		distances[i] = i;
+	}
+}
+
+void
+vecidx_spool_read(VecIdxSpool *spool, uint64 from, uint64 to, void *record, VecIdxSpoolTake take, void *state)
+{
+	for (; from < to; from++)
+	{
+		if (spool->kind == VECIDX_LOAD_LIST)
+			make_list(from, record);
+		take(state, from, spool->kind == VECIDX_LOAD_LIST ? record : record_of(written, from));
+	}
+}
+
+void
+fuzz_graph_write(FuzzGraph *graph, Relation index, VecIdxMetaFixed *fixed)
+{
+	VecIdxSpool spools[] = {{.kind = VECIDX_LOAD_ROW}, {.kind = VECIDX_LOAD_LIST}};
+	VecIdxWritePlan plan = {.index = index, .centroid = graph->centroid, .load = &graph->load, .levels = &graph->levels};
+	VecIdxRoll	roll;
+	uint32		nodes;
+	uint32	   *order = vecidx_order_nodes(&graph->levels, graph->points.count, 8, &nodes);
+
+	written = graph;
+	graph->load.spools[VECIDX_LOAD_ROW] = &spools[0];
+	graph->load.spools[VECIDX_LOAD_LIST] = &spools[1];
+	graph->load.record = palloc(BLCKSZ);
+	vecidx_roll_init(&roll, graph->points.count, 1, graph->tids);
+	vecidx_roll_enter(&roll, 0, &graph->points, order, nodes);
+	plan.roll = &roll;
+	vecidx_write_index(&plan, fixed);
 }
 
 /* Random rows. */
@@ -163,24 +267,17 @@ make_rows(const VecIdxMetaFixed *fixed, int count)
 
 /* What holds. */
 
-static Size
-compared_size(const VecIdxPoints *points)
-{
-	if (points->shape.vector_size == 0)
-		return vecidx_quant_code_size(vecidx_quantizer_params(points->quantizer));
-	return points->shape.vector_size;
-}
-
 static bool
-are_equal(const VecIdxPoints *points, uint32 a, uint32 b)
+are_equal(const FuzzGraph *graph, uint32 a, uint32 b)
 {
-	return memcmp(vecidx_points_vector(points, a), vecidx_points_vector(points, b), compared_size(points)) == 0;
+	return memcmp(record_of(graph, a), record_of(graph, b), graph->load.sizes[VECIDX_LOAD_ROW]) == 0;
 }
 
 /* Every point is a node or hangs on one, once; those on a node are equal to it, other nodes are not. */
 static void
-check_twins(const VecIdxPoints *points)
+check_twins(const FuzzGraph *graph)
 {
+	const VecIdxPoints *points = &graph->points;
 	int		   *met = palloc0(points->count * sizeof(int));
 
 	for (uint32 node = 0; node < points->count; node++)
@@ -191,12 +288,12 @@ check_twins(const VecIdxPoints *points)
 		{
 			if (point >= points->count || met[point]++ > 0)
 				fuzz_fail("point %u is met twice, or does not exist", point);
-			if (!are_equal(points, node, point))
+			if (!are_equal(graph, node, point))
 				fuzz_fail("point %u is unlike its node %u", point, node);
 		}
 		for (uint32 other = 0; other < node; other++)
 		{
-			if (points->levels[other] != VECIDX_TWIN && are_equal(points, node, other))
+			if (points->levels[other] != VECIDX_TWIN && are_equal(graph, node, other))
 				fuzz_fail("nodes %u and %u are equal", other, node);
 		}
 	}
@@ -248,8 +345,8 @@ check_lists(const FuzzGraph *graph)
 		for (int level = 0; level <= points->levels[node]; level++)
 			check_list(graph, level, node);
 	}
-	if (graph->levels.top != top)
-		fuzz_fail("the highest node stands on level %d, the graph has %d", top, graph->levels.top);
+	if (graph->levels.highest != top)
+		fuzz_fail("the highest node stands on level %d, the graph has %d", top, graph->levels.highest);
 }
 
 static int
@@ -265,7 +362,7 @@ compare_members(const void *a, const void *b)
 static void
 check_same(FuzzGraph *a, FuzzGraph *b)
 {
-	for (int level = 0; level <= a->levels.top; level++)
+	for (int level = 0; level <= a->levels.highest; level++)
 	{
 		VecIdxWeave *x = &a->levels.level[level];
 		VecIdxWeave *y = &b->levels.level[level];
@@ -297,7 +394,7 @@ do_weave(void *argument)
 	*shuffled = *graph;
 	fuzz_graph_weave(graph, false);
 	fuzz_graph_weave(shuffled, true);
-	check_twins(&graph->points);
+	check_twins(graph);
 	check_lists(graph);
 	check_same(graph, shuffled);
 }

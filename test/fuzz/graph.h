@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "am/write.h"
 #include "graph/levels.h"
 #include "page/layout.h"
 
@@ -15,6 +16,9 @@
 typedef struct FuzzGraph
 {
 	float		centroid[FUZZ_DIMENSIONS];
+	VecIdxLoad	load;			/* its spools are read by a stand-in */
+	char	   *rows;			/* records, as a build has them in files */
+	ItemPointerData *tids;
 	VecIdxPoints points;
 	VecIdxLevelPlan plan;
 	VecIdxLevels levels;
@@ -28,5 +32,8 @@ extern void fuzz_graph_points(FuzzGraph *graph, const VecIdxMetaFixed *fixed, co
 
 /* Makes the graph; in another order, as if several processes had, if that is wanted. */
 extern void fuzz_graph_weave(FuzzGraph *graph, bool shuffled);
+
+/* Writes an index of it. */
+extern void fuzz_graph_write(FuzzGraph *graph, Relation index, VecIdxMetaFixed *fixed);
 
 #endif							/* FUZZ_GRAPH_H */
