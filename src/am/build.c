@@ -815,6 +815,16 @@ make_graph(Build *build)
 	run_step(build, STEP_END_LISTS);
 }
 
+/* What the roll, the levels above and the lists of a cell (of all rows, at worst) leave of maintenance_work_mem. */
+static Size
+writing_memory(const Build *build)
+{
+	double		list = sizeof(uint32) + build->load.room * (sizeof(uint32) + sizeof(float));
+	double		left = maintenance_work_mem * 1024.0 - build->roll.rows * (row_bytes(build) + list / build->plan.cells);
+
+	return left > 0 ? (Size) left : 0;
+}
+
 static void
 write_graph(Build *build)
 {
@@ -828,7 +838,7 @@ write_graph(Build *build)
 	plan.roll = &build->roll;
 	plan.levels = &build->levels;
 	plan.reserve = truth != NULL ? truth->count : 0;
-	plan.memory = (Size) maintenance_work_mem * 1024;
+	plan.memory = writing_memory(build);
 	vecidx_write_index(&plan, &build->fixed);
 	for (uint32 row = 0; row < build->roll.rows && truth != NULL; row++)
 		vecidx_truth_resolve(truth, &build->roll.tids[row], build->roll.ids[row]);

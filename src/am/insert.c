@@ -611,7 +611,7 @@ plan_link(VecIdxInserter *inserter, VecIdxEdge *edge, int level, VecIdxNeighbour
 static inline int
 links_back(int m)
 {
-	return Max(m * 3 / 4, 2);
+	return Max(m, 2);
 }
 
 /* Number of times that links back are tried when others change the same lists. */

@@ -208,12 +208,26 @@ vecidx_team_run(VecIdxTeam *team, int step, VecIdxTeamWork work, void *self)
 		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
 }
 
+/* A leader that was interrupted may be gone before the helper has come. */
+static bool
+has_files(SharedFileSet *files)
+{
+	bool		present;
+
+	SpinLockAcquire(&files->mutex);
+	present = files->refcnt > 0;
+	SpinLockRelease(&files->mutex);
+	return present;
+}
+
 void
 vecidx_team_help(VecIdxTeam *team, dsm_segment *segment, VecIdxTeamWork work, void *self)
 {
 	VecIdxTeamState *state = team->state;
 	int			phase;
 
+	if (!has_files(&state->files))
+		return;
 	SharedFileSetAttach(&state->files, segment);
 	phase = BarrierAttach(&state->barrier);
 	for (;;)

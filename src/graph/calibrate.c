@@ -28,8 +28,8 @@ static const float factors[] = {0.3f, 0.45f, 0.6f, 0.8f, 1.0f, 1.3f};
  * misses higher, but not much; and by so many standard errors of the share of
  * neighbours that the sample's queries found.
  */
-#define SAFETY			0.4
-#define SAFETY_MOST		0.017
+#define SAFETY			0.5
+#define SAFETY_MOST		0.025
 #define SAFETY_ERRORS	0.75
 
 /*
