@@ -193,6 +193,11 @@ typedef struct Bench
 	float		others[CANDIDATES];
 	float		limits[CANDIDATES]; /* candidates farther than that from a neighbour are not covered by it */
 	VecIdxHit	hits[CANDIDATES];
+
+	/* to tell lists */
+	VecIdxWovenTake take;
+	void	   *state;
+	VecIdxWoven woven;
 } Bench;
 
 static Bench *
@@ -210,6 +215,37 @@ free_bench(Bench *bench)
 {
 	vecidx_gram_free(&bench->gram);
 	pfree(bench);
+}
+
+typedef void (*MemberWork) (Bench *bench, uint32 member);
+
+/* Does something with each member, in an order that keeps near ones together; with_pool: it looks at the sketches of its pool. */
+static void
+do_members(Bench *bench, VecIdxDeal *deal, MemberWork work, bool with_pool)
+{
+	const VecIdxWeave *weave = bench->weave;
+	uint32		from;
+	uint32		to;
+
+	while (vecidx_deal_take(deal, PIECE, weave->count, &from, &to))
+	{
+		for (uint32 i = from; i < to; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (with_pool && i + 1 < to)
+				prefetch_sketches(weave, weave->order[i + 1]);
+			work(bench, weave->order[i]);
+		}
+	}
+}
+
+static void
+do_step(VecIdxWeave *weave, VecIdxDeal *deal, MemberWork work, bool with_pool)
+{
+	Bench	   *bench = make_bench(weave);
+
+	do_members(bench, deal, work, with_pool);
+	free_bench(bench);
 }
 
 /* Products of a row with all candidates. */
@@ -299,21 +335,7 @@ prune_pool(Bench *bench, uint32 member)
 void
 vecidx_weave_prune(VecIdxWeave *weave, VecIdxDeal *deal)
 {
-	Bench	   *bench = make_bench(weave);
-	uint32		from;
-	uint32		to;
-
-	while (vecidx_deal_take(deal, PIECE, weave->count, &from, &to))
-	{
-		for (uint32 i = from; i < to; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (i + 1 < to)
-				prefetch_sketches(weave, weave->order[i + 1]);
-			prune_pool(bench, weave->order[i]);
-		}
-	}
-	free_bench(bench);
+	do_step(weave, deal, prune_pool, true);
 }
 
 /* Offers a member to those that it has chosen. */
@@ -343,19 +365,7 @@ offer_back(Bench *bench, uint32 member)
 void
 vecidx_weave_back(VecIdxWeave *weave, VecIdxDeal *deal)
 {
-	Bench	   *bench = make_bench(weave);
-	uint32		from;
-	uint32		to;
-
-	while (vecidx_deal_take(deal, PIECE, weave->count, &from, &to))
-	{
-		for (uint32 i = from; i < to; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			offer_back(bench, weave->order[i]);
-		}
-	}
-	free_bench(bench);
+	do_step(weave, deal, offer_back, false);
 }
 
 static bool
@@ -413,27 +423,14 @@ finish_list(Bench *bench, uint32 member)
 void
 vecidx_weave_finish(VecIdxWeave *weave, VecIdxDeal *deal)
 {
-	Bench	   *bench = make_bench(weave);
-	uint32		from;
-	uint32		to;
-
-	while (vecidx_deal_take(deal, PIECE, weave->count, &from, &to))
-	{
-		for (uint32 i = from; i < to; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			if (i + 1 < to)
-				prefetch_sketches(weave, weave->order[i + 1]);
-			finish_list(bench, weave->order[i]);
-		}
-	}
-	free_bench(bench);
+	do_step(weave, deal, finish_list, true);
 }
 
 static void
-tell_list(Bench *bench, uint32 member, VecIdxWoven *woven)
+tell_list(Bench *bench, uint32 member)
 {
 	VecIdxWeave *weave = bench->weave;
+	VecIdxWoven *woven = &bench->woven;
 	uint32		point = vecidx_weave_point(weave, member);
 	const VecIdxPoints *points = weave->points;
 	const int8 *sketch = vecidx_points_sketch(points, point);
@@ -451,25 +448,16 @@ tell_list(Bench *bench, uint32 member, VecIdxWoven *woven)
 		woven->neighbours[i] = neighbour;
 		woven->distances[i] = points->keys[point].own + points->keys[neighbour].other - points->weight * product;
 	}
+	bench->take(bench->state, woven);
 }
 
 void
 vecidx_weave_tell(VecIdxWeave *weave, VecIdxDeal *deal, VecIdxWovenTake take, void *state)
 {
 	Bench	   *bench = make_bench(weave);
-	VecIdxWoven *woven = palloc(sizeof(VecIdxWoven));
-	uint32		from;
-	uint32		to;
 
-	while (vecidx_deal_take(deal, PIECE, weave->count, &from, &to))
-	{
-		for (uint32 i = from; i < to; i++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			tell_list(bench, weave->order[i], woven);
-			take(state, woven);
-		}
-	}
-	pfree(woven);
+	bench->take = take;
+	bench->state = state;
+	do_members(bench, deal, tell_list, false);
 	free_bench(bench);
 }
