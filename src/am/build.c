@@ -841,7 +841,10 @@ write_graph(Build *build)
 	plan.memory = writing_memory(build);
 	vecidx_write_index(&plan, &build->fixed);
 	for (uint32 row = 0; row < build->roll.rows && truth != NULL; row++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		vecidx_truth_resolve(truth, &build->roll.tids[row], build->roll.ids[row]);
+	}
 	vecidx_roll_free(&build->roll);
 	build->handle = vecidx_handle_acquire(build->index);
 	vecidx_handle_release_with(build->handle, CurrentMemoryContext);

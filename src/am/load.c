@@ -400,7 +400,6 @@ vecidx_load_put_list(VecIdxLoad *load, const VecIdxPoints *points, const VecIdxW
 void
 vecidx_load_finish_lists(VecIdxLoad *load)
 {
-	/* what was raised has been finished by the leader, if there is anything */
 	finish_spools(load, VECIDX_LOAD_LIST);
 }
 

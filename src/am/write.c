@@ -138,6 +138,7 @@ number_extensions(Writer *writer)
 	{
 		uint32		count = count_extensions(writer, id);
 
+		CHECK_FOR_INTERRUPTS();
 		writer->first_extension[id] = count > 0 ? writer->nodes + next : VECIDX_NONE;
 		for (uint32 i = 0; i < count; i++)
 			writer->extension_owner[next++] = id;

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "graph/levels.h"
 #include "graph/link.h"
 
@@ -19,6 +21,7 @@ vecidx_levels_count(VecIdxLevelPlan *plan, const VecIdxPoints *points, int lowes
 	plan->highest = lowest - 1;
 	for (uint32 point = 0; point < points->count; point++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (points->levels[point] == VECIDX_TWIN)
 			continue;
 		for (int level = lowest; level <= Min(points->levels[point], highest); level++)
@@ -97,6 +100,7 @@ vecidx_levels_enlist(VecIdxLevels *levels, int level)
 
 	for (uint32 point = 0; point < points->count; point++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (points->levels[point] != VECIDX_TWIN && points->levels[point] >= level)
 			members[count++] = point;
 	}

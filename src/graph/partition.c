@@ -237,7 +237,10 @@ vecidx_weave_group(VecIdxWeave *weave)
 	}
 	sort_groups(weave->assigned, weave->count, VECIDX_FAN, weave->leaders, weave->group_start);
 	for (Size i = (Size) weave->count * VECIDX_FAN; i-- > 0;)
+	{
+		CHECK_FOR_INTERRUPTS();
 		weave->group[--weave->group_start[weave->assigned[i]]] = (uint32) (i / VECIDX_FAN);
+	}
 
 	for (uint32 i = 0; i < weave->count; i++)
 		next[weave->assigned[(Size) i * VECIDX_FAN]]++;

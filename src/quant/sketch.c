@@ -112,7 +112,6 @@ find_centre(VecIdxSketcher *sketcher, const float *rows, int count)
 			sum += rows[(Size) i * sketcher->dimensions + j];
 		centre[j] = (float) (sum / count);
 	}
-	sketcher->centre_norm2 = vecidx_clamp(vecidx_sum_squares(centre, sketcher->dimensions));
 }
 
 /* A power of two that brings the largest element of the rows near one. */

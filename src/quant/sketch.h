@@ -32,7 +32,6 @@ typedef struct VecIdxSketcher
 	float		scale;
 	float		reach;			/* no row is longer (inner product; a guess) */
 	float		captured;		/* share of the sample's variance that sketches see */
-	float		centre_norm2;
 	/* centre (dimensions), what it takes off each coordinate (width), panels of axes (width * dimensions) */
 	float		data[FLEXIBLE_ARRAY_MEMBER];
 } VecIdxSketcher;
