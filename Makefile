@@ -28,13 +28,16 @@ OBJS = \
 	src/kernel/avx2_rows.o \
 	src/kernel/avx2_codes.o \
 	src/kernel/avx2_panels.o \
+	src/kernel/avx2_cross.o \
 	src/kernel/avx512_rows.o \
 	src/kernel/avx512_codes.o \
 	src/kernel/avx512_panels.o \
+	src/kernel/avx512_cross.o \
 	src/kernel/arm.o \
 	src/kernel/neon_rows.o \
 	src/kernel/neon_codes.o \
 	src/kernel/neon_panels.o \
+	src/kernel/neon_cross.o \
 	src/kernel/choose.o \
 	src/quant/sums.o \
 	src/quant/levels.o \

@@ -292,9 +292,9 @@ rank_found(Trial *trial, uint32 count, float factor, double walked, Outcome *out
 	outcome->cost[1] += cost;
 }
 
-/* Runs a query with one slack after the other: each search goes on where the one before stopped. */
+/* Runs a query with one slack after the other, from run "first" on: each search goes on where the one before stopped. */
 static void
-run_query(Trial *trial, int query, uint32 count)
+run_query(Trial *trial, int query, uint32 count, int first)
 {
 	Series	   *series = &trial->series;
 	const VecIdxTruth *truth = trial->truth;
@@ -307,7 +307,7 @@ run_query(Trial *trial, int query, uint32 count)
 	vecidx_rank_reset(&trial->rank);
 	trial->rank.factor = factors[FACTORS - 1];
 	estimates = trial->store.estimates;
-	for (int run = 0; run < series->runs; run++)
+	for (int run = first; run < series->runs; run++)
 	{
 		VecIdxStop	stop = vecidx_effort_stop(count, slacks[run], series->limit[run]);
 		double		walked;
@@ -323,24 +323,24 @@ run_query(Trial *trial, int query, uint32 count)
 	}
 }
 
-/* Runs every stride-th of the queries that are used; sums become averages. */
+/* Runs every stride-th of the queries that are used, from run "first" on; sums become averages. */
 static void
-run_queries(Trial *trial, uint32 count, int stride)
+run_queries(Trial *trial, uint32 count, int stride, int first)
 {
 	Series	   *series = &trial->series;
 	int			seen = 0;
 	int			run_count = 0;
 
-	memset(series->expanded, 0, sizeof(series->expanded));
-	memset(series->outcome, 0, sizeof(series->outcome));
+	memset(series->expanded + first, 0, (SLACKS - first) * sizeof(double));
+	memset(series->outcome + first, 0, (SLACKS - first) * sizeof(series->outcome[0]));
 	for (int query = 0; query < trial->truth->count; query++)
 	{
 		if (trial->truth->skipped[query] || seen++ % stride != 0)
 			continue;
-		run_query(trial, query, count);
+		run_query(trial, query, count, first);
 		run_count++;
 	}
-	for (int run = 0; run < series->runs; run++)
+	for (int run = first; run < series->runs; run++)
 	{
 		series->expanded[run] /= run_count;
 		for (int i = 0; i < FACTORS; i++)
@@ -390,6 +390,9 @@ is_enough(const Trial *trial, int run)
 /* So many queries find out how far the others have to go. */
 #define SCOUTS		64
 
+/* From so many results a query on, every other query is enough. */
+#define MANY_RESULTS	100
+
 /*
  * Some of the queries, with one slack more each time, tell how many slacks are
  * wanted and how many nodes a search may expand; then all run.
@@ -398,17 +401,18 @@ static void
 run_series(Trial *trial, uint32 count)
 {
 	Series	   *series = &trial->series;
+	int			stride = count < MANY_RESULTS || trial->truth->used < SCOUTS ? 1 : 2;
 
 	memset(series, 0, sizeof(Series));
-	series->neighbours = (double) trial->truth->used * count;
+	series->neighbours = (double) (trial->truth->used / stride) * count;
 	do
 	{
 		double		before = series->runs == 0 ? count : series->expanded[series->runs - 1];
 
 		series->limit[series->runs++] = LIMIT_LEAST + before * LIMIT_TIMES;
-		run_queries(trial, count, Max(1, trial->truth->used / SCOUTS));
+		run_queries(trial, count, stride * Max(1, trial->truth->used / SCOUTS), series->runs - 1);
 	} while (series->runs < SLACKS && !is_enough(trial, series->runs - 1));
-	run_queries(trial, count, 1);
+	run_queries(trial, count, stride, 0);
 }
 
 /* A way to reach a target. */

@@ -11,7 +11,8 @@
 /* Rows whose products are made at a time at most. */
 #define VECIDX_GRAM_ROWS	16
 
-#define VECIDX_PANELS(count)	(((count) + VECIDX_PANEL - 1) / VECIDX_PANEL)
+/* Columns that rows meet one after the other: so many stay in the fastest cache. */
+#define VECIDX_GRAM_TILE	64
 
 typedef struct VecIdxGram
 {
@@ -22,8 +23,9 @@ typedef struct VecIdxGram
 	uint32		room;			/* columns */
 
 	/* what was laid out last */
-	int16	   *rows;			/* sketches, row after row */
-	int16	   *panels;			/* of columns */
+	uint8	   *rows;			/* sketches, lifted, row after row */
+	const int8 **columns;		/* sketches where they are */
+	int32	   *sums;			/* of the columns (VecIdxCross) */
 	int32	   *products;		/* VECIDX_GRAM_ROWS times room */
 } VecIdxGram;
 
@@ -31,20 +33,14 @@ typedef struct VecIdxGram
 extern void vecidx_gram_init(VecIdxGram *gram, const VecIdxWeave *weave, uint32 rows, uint32 columns);
 extern void vecidx_gram_free(VecIdxGram *gram);
 
-/* Lays sketches of members out as rows. */
+/* Copies sketches of members, to be rows. */
 extern void vecidx_gram_lay_rows(VecIdxGram *gram, const uint32 *members, uint32 count);
 
-/* Lays count rows out as columns, from column "first" on, a multiple of VECIDX_PANEL; zeros fill the last panel up. */
-extern void vecidx_gram_lay_columns(VecIdxGram *gram, const int16 *rows, uint32 count, uint32 first);
+/* Makes members the columns. */
+extern void vecidx_gram_lay_columns(VecIdxGram *gram, const uint32 *members, uint32 count);
 
-/* Products of rows with columns from..to - 1 (from rounded down to its panel): row i's are products + i * room. */
-static inline void
-vecidx_gram_multiply(VecIdxGram *gram, const int16 *rows, int count, uint32 from, uint32 to)
-{
-	for (uint32 p = from / VECIDX_PANEL; p < VECIDX_PANELS(to); p++)
-		gram->kernels->panel_i16(rows, count, gram->panels + (Size) p * VECIDX_PANEL * gram->width, gram->width,
-								 gram->products + p * VECIDX_PANEL, gram->room);
-}
+/* Products of rows first..first + count - 1 with columns from..to - 1: column j's with the first of them is products[j]. */
+extern void vecidx_gram_multiply(VecIdxGram *gram, uint32 first, int count, uint32 from, uint32 to);
 
 static inline const int8 *
 vecidx_gram_sketch(const VecIdxWeave *weave, uint32 member)

@@ -6,7 +6,7 @@
  * each member goes to those nearest to it.  The whole level is cut up first,
  * with VECIDX_FAN leaders for each member; every group of that again, with
  * LATER_FAN; and what is then still larger than a leaf, with one.  So a member
- * meets what is near it in some thirty leaves.
+ * meets what is near it in some twenty-four leaves.
  */
 #include "postgres.h"
 
@@ -17,7 +17,7 @@
 #include "graph/gram.h"
 
 /* Of a leaf, on average: leaders are drawn for that. */
-#define LEAF_MEAN		160
+#define LEAF_MEAN		220
 
 /* Leaders of a member in the second step. */
 #define LATER_FAN		3
@@ -35,7 +35,7 @@
 typedef struct Nearest
 {
 	int			count;
-	VecIdxHit	hit[VECIDX_POOL_MAX];
+	VecIdxHit  *hit;
 } Nearest;
 
 /* What a process works with. */
@@ -53,12 +53,16 @@ make_bench(VecIdxWeave *weave)
 {
 	Bench	   *bench = palloc0(sizeof(Bench));
 	uint32		columns = Max(VECIDX_LEADERS, VECIDX_LEAF);
+	int			wanted = weave->leaders == 0 ? weave->effort.pool : Max(VECIDX_FAN, weave->effort.nearest);
+	VecIdxHit  *hits = palloc((Size) VECIDX_LEAF * wanted * sizeof(VecIdxHit));
 
 	bench->weave = weave;
 	vecidx_gram_init(&bench->gram, weave, VECIDX_LEAF, columns);
 	bench->others = palloc(columns * sizeof(float));
 	bench->limits = palloc(columns * sizeof(float));
 	bench->nearest = palloc(VECIDX_LEAF * sizeof(Nearest));
+	for (int i = 0; i < VECIDX_LEAF; i++)
+		bench->nearest[i].hit = hits + (Size) i * wanted;
 	return bench;
 }
 
@@ -68,6 +72,7 @@ free_bench(Bench *bench)
 	vecidx_gram_free(&bench->gram);
 	pfree(bench->others);
 	pfree(bench->limits);
+	pfree(bench->nearest[0].hit);
 	pfree(bench->nearest);
 	pfree(bench);
 }
@@ -141,13 +146,7 @@ draw_leaders(Bench *bench, const uint32 *group, uint32 count, uint32 leaders, fl
 
 		drawn[i] = group != NULL ? group[place] : place;
 	}
-	for (uint32 i = 0; i < leaders; i += VECIDX_PANEL)
-	{
-		uint32		some = Min(VECIDX_PANEL, leaders - i);
-
-		vecidx_gram_lay_rows(&bench->gram, drawn + i, some);
-		vecidx_gram_lay_columns(&bench->gram, bench->gram.rows, some, i);
-	}
+	vecidx_gram_lay_columns(&bench->gram, drawn, leaders);
 	for (uint32 i = 0; i < leaders; i++)
 	{
 		const int8 *sketch = vecidx_gram_sketch(bench->weave, drawn[i]);
@@ -167,7 +166,7 @@ find_leaders(Bench *bench, const uint32 *members, int count, const float *norms,
 {
 	memcpy(bench->others, norms, leaders * sizeof(float));
 	vecidx_gram_lay_rows(&bench->gram, members, count);
-	vecidx_gram_multiply(&bench->gram, bench->gram.rows, count, 0, leaders);
+	vecidx_gram_multiply(&bench->gram, 0, count, 0, leaders);
 	for (int i = 0; i < count; i++)
 	{
 		Nearest    *nearest = bench->nearest;
@@ -316,19 +315,17 @@ take_back(Bench *bench, uint32 i, float other, uint32 from, uint32 end, int want
 
 /*
  * Each pair of members is looked at once, from the one that comes first: only
- * products with those behind it are made, by panels.
+ * products with those behind it are made, for some rows at a time.
  */
 static void
 fill_from_leaf(Bench *bench, const uint32 *leaf, uint32 count, int wanted)
 {
-	int			width = bench->gram.width;
-
 	if (count < 2)
 		return;
 	CHECK_FOR_INTERRUPTS();
 	wanted = Min(wanted, (int) count - 1);
 	vecidx_gram_lay_rows(&bench->gram, leaf, count);
-	vecidx_gram_lay_columns(&bench->gram, bench->gram.rows, count, 0);
+	vecidx_gram_lay_columns(&bench->gram, leaf, count);
 	for (uint32 i = 0; i < count; i++)
 	{
 		bench->others[i] = vecidx_gram_key(bench->weave, leaf[i])->other;
@@ -340,7 +337,7 @@ fill_from_leaf(Bench *bench, const uint32 *leaf, uint32 count, int wanted)
 		const int32 *products = bench->gram.products + i % VECIDX_GRAM_ROWS * bench->gram.room;
 
 		if (i % VECIDX_GRAM_ROWS == 0)
-			vecidx_gram_multiply(&bench->gram, bench->gram.rows + i * width, Min(VECIDX_GRAM_ROWS, count - i), i, count);
+			vecidx_gram_multiply(&bench->gram, i, Min(VECIDX_GRAM_ROWS, count - i), i, count);
 		take_nearest(bench, products, i + 1, count, wanted, &bench->nearest[i]);
 		take_back(bench, i, bench->others[i], i + 1, count, wanted);
 	}

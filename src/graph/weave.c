@@ -97,25 +97,40 @@ is_worse(uint32 owner, int16 key_a, uint32 member_a, int16 key_b, uint32 member_
 	return key_a != key_b ? key_a > key_b : tie_break(owner, member_a) > tie_break(owner, member_b);
 }
 
-/* Brings the worst of a full pool to its first place. */
+/*
+ * Puts a candidate in the place of the worst, the first of a full pool, and
+ * the worst of all into the first.  That place never shows a better one than
+ * the worst, since others look at it without a lock.
+ */
 static void
-expose_worst(uint32 owner, uint32 *members, int16 *keys, int count)
+replace_worst(uint32 owner, uint32 *members, int16 *keys, int count, uint32 candidate, int16 key)
 {
-	int			worst = 0;
-	uint32		member;
-	int16		key;
+	int			worst = 1;
 
-	for (int i = 1; i < count; i++)
+	for (int i = 2; i < count; i++)
 	{
 		if (is_worse(owner, keys[i], members[i], keys[worst], members[worst]))
 			worst = i;
 	}
-	member = members[worst];
-	key = keys[worst];
-	members[worst] = members[0];
-	keys[worst] = keys[0];
-	members[0] = member;
-	keys[0] = key;
+	if (is_worse(owner, key, candidate, keys[worst], members[worst]))
+		worst = 0;
+	members[0] = members[worst];
+	keys[0] = keys[worst];
+	members[worst] = candidate;
+	keys[worst] = key;
+}
+
+/* Brings the worst of a pool that has just become full to its first place, and only then says that it is full. */
+static void
+close_pool(VecIdxWeave *weave, uint32 owner, uint32 *members, int16 *keys)
+{
+	int			count = weave->effort.pool;
+	uint32		member = members[0];
+	int16		key = keys[0];
+
+	replace_worst(owner, members, keys, count, member, key);
+	pg_write_barrier();
+	weave->pool_counts[owner] = count;
 }
 
 /* The pool is locked. */
@@ -125,41 +140,51 @@ enter_pool(VecIdxWeave *weave, uint32 member, uint32 candidate, int16 key)
 	uint32	   *members = weave->pool_members + (Size) member * weave->effort.pool;
 	int16	   *keys = weave->pool_keys + (Size) member * weave->effort.pool;
 	int			count = weave->pool_counts[member];
+	bool		full = count == weave->effort.pool;
 	int			place = -1;
 
-	if (count == weave->effort.pool && !is_worse(member, keys[0], members[0], key, candidate))
+	if (full && !is_worse(member, keys[0], members[0], key, candidate))
 		return;
 	for (int i = 0; i < count; i++)
 		place = members[i] == candidate ? i : place;
-	if (place >= 0)
-	{
-		/* by rounding, the same pair may be a little nearer in another leaf */
-		if (key >= keys[place])
-			return;
+	/* by rounding, the same pair may be a little nearer in another leaf */
+	if (place >= 0 && key >= keys[place])
+		return;
+	if (full && place <= 0)
+		replace_worst(member, members, keys, count, candidate, key);
+	else if (place >= 0)
 		keys[place] = key;
-	}
-	else if (count < weave->effort.pool)
+	else
 	{
 		members[count] = candidate;
 		keys[count] = key;
-		weave->pool_counts[member] = ++count;
+		if (count + 1 == weave->effort.pool)
+			close_pool(weave, member, members, keys);
+		else
+			weave->pool_counts[member] = count + 1;
 	}
-	else
-	{
-		members[0] = candidate;
-		keys[0] = key;
-	}
-	if (count == weave->effort.pool)
-		expose_worst(member, members, keys, count);
+}
+
+/* Would the pool refuse that key?  Only a full pool is known to; what others do meanwhile changes no yes. */
+static inline bool
+refuses(const VecIdxWeave *weave, uint32 member, int16 key)
+{
+	if (((volatile uint8 *) weave->pool_counts)[member] < weave->effort.pool)
+		return false;
+	pg_read_barrier();
+	return key > ((volatile int16 *) weave->pool_keys)[(Size) member * weave->effort.pool];
 }
 
 void
 vecidx_weave_offer(VecIdxWeave *weave, uint32 member, uint32 candidate, float distance)
 {
 	slock_t    *lock = &weave->locks[member % VECIDX_POOL_LOCKS];
+	int16		key = make_key(distance);
 
+	if (refuses(weave, member, key))
+		return;
 	SpinLockAcquire(lock);
-	enter_pool(weave, member, candidate, make_key(distance));
+	enter_pool(weave, member, candidate, key);
 	SpinLockRelease(lock);
 }
 
@@ -190,9 +215,13 @@ typedef struct Bench
 	VecIdxWeave *weave;
 	VecIdxGram	gram;
 	uint32		members[CANDIDATES + 1];	/* candidates, then whose they are */
+	VecIdxHit	hits[CANDIDATES];
+
+	/* candidates that may still be chosen, nearest first */
+	uint32		lined[CANDIDATES];
+	int			places[CANDIDATES];	/* in members[] */
 	float		others[CANDIDATES];
 	float		limits[CANDIDATES]; /* candidates farther than that from a neighbour are not covered by it */
-	VecIdxHit	hits[CANDIDATES];
 
 	/* to tell lists */
 	VecIdxWovenTake take;
@@ -248,37 +277,74 @@ do_step(VecIdxWeave *weave, VecIdxDeal *deal, MemberWork work, bool with_pool)
 	free_bench(bench);
 }
 
-/* Products of a row with all candidates. */
-static const int32 *
-multiply_row(Bench *bench, int row, int count)
-{
-	vecidx_gram_multiply(&bench->gram, bench->gram.rows + (Size) row * bench->gram.width, 1, 0, count);
-	return bench->gram.products;
-}
-
 /* Sorts candidates by distance from the member that stands behind them: into hits. */
 static void
 sort_candidates(Bench *bench, int count)
 {
 	const VecIdxSketchKey *own = vecidx_gram_key(bench->weave, bench->members[count]);
-	const int32 *products = multiply_row(bench, count, count);
+	const int32 *products = bench->gram.products;
 	float		weight = bench->weave->points->weight;
 
+	vecidx_gram_multiply(&bench->gram, count, 1, 0, count);
 	for (int i = 0; i < count; i++)
 	{
 		VecIdxHit	hit;
 		int			at = i;
 
-		bench->others[i] = vecidx_gram_key(bench->weave, bench->members[i])->other;
-		hit.distance = own->own + bench->others[i] - weight * products[i];
+		hit.distance = own->own + vecidx_gram_key(bench->weave, bench->members[i])->other - weight * products[i];
 		hit.place = i;
-		bench->limits[i] = hit.distance;
 		for (; at > 0 && (bench->hits[at - 1].distance > hit.distance ||
 						  (bench->hits[at - 1].distance == hit.distance &&
 						   bench->members[bench->hits[at - 1].place] > bench->members[i])); at--)
 			bench->hits[at] = bench->hits[at - 1];
 		bench->hits[at] = hit;
 	}
+}
+
+/* Makes the candidates columns again, nearest first. */
+static void
+line_up(Bench *bench, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		int			place = bench->hits[i].place;
+
+		bench->places[i] = place;
+		bench->limits[i] = bench->hits[i].distance;
+		bench->lined[i] = bench->members[place];
+	}
+	vecidx_gram_lay_columns(&bench->gram, bench->lined, count);
+	for (int i = 0; i < count; i++)
+		bench->others[i] = vecidx_gram_key(bench->weave, bench->lined[i])->other;
+}
+
+/*
+ * Of count columns, the first of which has been chosen, keeps those that it
+ * does not cover: that are not nearer to it than to the one whose candidates
+ * they are.  Returns how many.
+ */
+static int
+leave_out_covered(Bench *bench, int count)
+{
+	VecIdxGram *gram = &bench->gram;
+	float		own = vecidx_gram_key(bench->weave, bench->lined[0])->own;
+	float		weight = bench->weave->points->weight;
+	int			kept = 0;
+
+	vecidx_gram_multiply(gram, bench->places[0], 1, 1, count);
+	for (int i = 1; i < count; i++)
+	{
+		float		distance = own + bench->others[i] - weight * gram->products[i];
+
+		bench->places[kept] = bench->places[i];
+		bench->lined[kept] = bench->lined[i];
+		bench->limits[kept] = bench->limits[i];
+		bench->others[kept] = bench->others[i];
+		gram->columns[kept] = gram->columns[i];
+		gram->sums[kept] = gram->sums[i];
+		kept += !(distance < bench->limits[i]);
+	}
+	return kept;
 }
 
 /*
@@ -290,31 +356,16 @@ sort_candidates(Bench *bench, int count)
 static int
 choose(Bench *bench, int count, uint32 *chosen)
 {
-	VecIdxWeave *weave = bench->weave;
-	float		weight = weave->points->weight;
 	int			kept = 0;
 
 	vecidx_gram_lay_rows(&bench->gram, bench->members, count + 1);
-	vecidx_gram_lay_columns(&bench->gram, bench->gram.rows, count, 0);
+	vecidx_gram_lay_columns(&bench->gram, bench->members, count);
 	sort_candidates(bench, count);
-	for (int i = 0; i < count && kept < weave->room; i++)
+	line_up(bench, count);
+	while (count > 0 && kept < bench->weave->room)
 	{
-		int			place = bench->hits[i].place;
-		const int32 *products;
-		float		own;
-
-		if (bench->limits[place] == FLT_MAX)
-			continue;
-		chosen[kept++] = bench->members[place];
-		products = multiply_row(bench, place, count);
-		own = vecidx_gram_key(weave, bench->members[place])->own;
-		/* those that it covers are out */
-		for (int j = 0; j < count; j++)
-		{
-			float		distance = own + bench->others[j] - weight * products[j];
-
-			bench->limits[j] = distance < bench->limits[j] ? FLT_MAX : bench->limits[j];
-		}
+		chosen[kept++] = bench->lined[0];
+		count = leave_out_covered(bench, count);
 	}
 	return kept;
 }
@@ -346,13 +397,11 @@ offer_back(Bench *bench, uint32 member)
 	const uint32 *list = weave->lists + (Size) member * weave->room;
 	const VecIdxSketchKey *own = vecidx_gram_key(weave, member);
 	int			count = weave->list_counts[member];
-	const int32 *products;
+	const int32 *products = bench->gram.products;
 
-	memcpy(bench->members, list, count * sizeof(uint32));
-	bench->members[count] = member;
-	vecidx_gram_lay_rows(&bench->gram, bench->members, count + 1);
-	vecidx_gram_lay_columns(&bench->gram, bench->gram.rows, count, 0);
-	products = multiply_row(bench, count, count);
+	vecidx_gram_lay_rows(&bench->gram, &member, 1);
+	vecidx_gram_lay_columns(&bench->gram, list, count);
+	vecidx_gram_multiply(&bench->gram, 0, 1, 0, count);
 	for (int i = 0; i < count; i++)
 	{
 		const VecIdxSketchKey *key = vecidx_gram_key(weave, list[i]);
@@ -430,23 +479,25 @@ static void
 tell_list(Bench *bench, uint32 member)
 {
 	VecIdxWeave *weave = bench->weave;
+	VecIdxGram *gram = &bench->gram;
 	VecIdxWoven *woven = &bench->woven;
-	uint32		point = vecidx_weave_point(weave, member);
 	const VecIdxPoints *points = weave->points;
-	const int8 *sketch = vecidx_points_sketch(points, point);
+	const uint32 *list = weave->lists + (Size) member * weave->room;
 
-	woven->point = point;
+	woven->point = vecidx_weave_point(weave, member);
 	woven->count = weave->list_counts[member];
+	vecidx_gram_lay_rows(gram, &member, 1);
 	for (int i = 0; i < woven->count; i++)
 	{
-		uint32		neighbour = weave->lists[(Size) member * weave->room + i];
-		const int8 *other = vecidx_points_sketch(points, neighbour);
-		int32		product = 0;
-
-		for (int k = 0; k < points->width; k++)
-			product += sketch[k] * other[k];
-		woven->neighbours[i] = neighbour;
-		woven->distances[i] = points->keys[point].own + points->keys[neighbour].other - points->weight * product;
+		gram->columns[i] = vecidx_points_sketch(points, list[i]);
+		gram->sums[i] = points->keys[list[i]].sum;
+	}
+	vecidx_gram_multiply(gram, 0, 1, 0, woven->count);
+	for (int i = 0; i < woven->count; i++)
+	{
+		woven->neighbours[i] = list[i];
+		woven->distances[i] = points->keys[woven->point].own + points->keys[list[i]].other -
+			points->weight * gram->products[i];
 	}
 	bench->take(bench->state, woven);
 }

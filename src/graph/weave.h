@@ -27,10 +27,10 @@
 #define VECIDX_POOL_MAX		248
 
 /* Members of a leaf at most. */
-#define VECIDX_LEAF			256
+#define VECIDX_LEAF			384
 
 /* In the partition's first step each member goes to so many leaders, of so many at most. */
-#define VECIDX_FAN			10
+#define VECIDX_FAN			8
 #define VECIDX_LEADERS		1000
 
 #define VECIDX_POOL_LOCKS	4096

@@ -96,6 +96,24 @@ typedef struct VecIdxHit
 	int32		place;
 } VecIdxHit;
 
+/*
+ * Sketches to be multiplied with each other.  Their coordinates are in
+ * [-VECIDX_CROSS_MOST, VECIDX_CROSS_MOST]; in rows VECIDX_CROSS_LIFT has been
+ * added, so that bytes without sign meet bytes with one, four products of
+ * which add up to no more than 16 bits hold.  sums[j] is VECIDX_CROSS_LIFT
+ * times the sum of column j's: what the lift brings into its products.
+ */
+#define VECIDX_CROSS_MOST		63
+#define VECIDX_CROSS_LIFT		64
+
+typedef struct VecIdxCross
+{
+	int			n;				/* coordinates, a multiple of 64 */
+	const uint8 *rows;			/* row after row */
+	const int8 *const *columns;
+	const int32 *sums;
+} VecIdxCross;
+
 typedef struct VecIdxKernels
 {
 	const char *name;
@@ -134,15 +152,18 @@ typedef struct VecIdxKernels
 	int32		(*hamming) (const uint8 *a, const uint8 *b, int nbytes);
 
 	/*
-	 * Products of count rows with the VECIDX_PANEL columns of a panel:
-	 * products[i * stride + j] = sum of rows[i * n + k] * column j [k], any
-	 * count >= 0.  In a panel of floats the columns lie interleaved:
-	 * panel[k * VECIDX_PANEL + j]; in one of integers, where n is a multiple of
-	 * 2, by pairs: panel[k / 2 * 2 * VECIDX_PANEL + 2 * j + k % 2].  Integers
-	 * are in [-127, 127].
+	 * Products of count rows with the VECIDX_PANEL columns of a panel, which
+	 * lie interleaved: products[i * stride + j] = sum of rows[i * n + k] *
+	 * panel[k * VECIDX_PANEL + j], any count >= 0.
 	 */
 	void		(*panel_f32) (const float *rows, int count, const float *panel, int n, float *products, int stride);
-	void		(*panel_i16) (const int16 *rows, int count, const int16 *panel, int n, int32 *products, int stride);
+
+	/*
+	 * Products of the first "rows" rows of a cross with its first "columns"
+	 * columns: products[i * stride + j] = sum of rows[i * n + k] *
+	 * columns[j][k], less sums[j].
+	 */
+	void		(*cross) (const VecIdxCross *cross, int rows, int columns, int32 *products, int stride);
 
 	/*
 	 * For each of count products: its distance is others[i] - weight *

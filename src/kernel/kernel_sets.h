@@ -42,7 +42,7 @@ extern bool vecidx_kernels_dotprod_usable(void);
 #endif
 
 /*
- * The entries for rows and panels, which lie in files of their own.  A set that
+ * The entries for rows, panels and crosses, which lie in files of their own.  A set that
  * has them under these names declares them and puts them into its table.
  */
 #define VECIDX_DECLARE_ROW_KERNELS(set) \
@@ -52,8 +52,7 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	extern void vecidx_##set##_half_to_float(const uint8 *half, float *out, int n); \
 	extern void vecidx_##set##_panel_f32(const float *rows, int count, const float *panel, int n, \
 										 float *products, int stride); \
-	extern void vecidx_##set##_panel_i16(const int16 *rows, int count, const int16 *panel, int n, \
-										 int32 *products, int stride); \
+	extern void vecidx_##set##_cross(const VecIdxCross *cross, int rows, int columns, int32 *products, int stride); \
 	extern int vecidx_##set##_below(const int32 *products, const float *others, const float *limits, float weight, \
 									int count, VecIdxHit *hits); \
 	extern void vecidx_##set##_scale(float *x, double factor, int n); \
@@ -73,7 +72,7 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	.dot_wide = vecidx_##set##_dot_wide, \
 	.half_to_float = vecidx_##set##_half_to_float, \
 	.panel_f32 = vecidx_##set##_panel_f32, \
-	.panel_i16 = vecidx_##set##_panel_i16, \
+	.cross = vecidx_##set##_cross, \
 	.below = vecidx_##set##_below, \
 	.scale = vecidx_##set##_scale, \
 	.subtract = vecidx_##set##_subtract, \
@@ -96,6 +95,56 @@ vecidx_below_rest(const int32 *products, const float *others, const float *limit
 	for (int i = found; i < found + more; i++)
 		hits[i].place += from;
 	return found + more;
+}
+
+/*
+ * Defines vecidx_SET_cross from cross_SET_block, which does the first "rows"
+ * rows, 1 or 2, and four columns of a cross; it is inlined for either.  What
+ * is left of the columns is done with one of them in the place of those that
+ * are not there.
+ */
+#define VECIDX_CROSS_ENTRY(attribute, set) \
+attribute static void \
+cross_##set##_rest(const VecIdxCross *part, int rows, int columns, int32 *products, int stride) \
+{ \
+	const int8 *four[4]; \
+	int32		sums[4]; \
+	int32		both[2][4]; \
+	VecIdxCross rest = {part->n, part->rows, four, sums}; \
+\
+	for (int j = 0; j < 4; j++) \
+	{ \
+		four[j] = part->columns[j < columns ? j : 0]; \
+		sums[j] = part->sums[j < columns ? j : 0]; \
+	} \
+	if (rows == 2) \
+		cross_##set##_block(&rest, 2, both[0], 4); \
+	else \
+		cross_##set##_block(&rest, 1, both[0], 4); \
+	for (int i = 0; i < rows; i++) \
+		memcpy(products + (Size) i * stride, both[i], columns * sizeof(int32)); \
+} \
+\
+attribute void \
+vecidx_##set##_cross(const VecIdxCross *cross, int rows, int columns, int32 *products, int stride) \
+{ \
+	for (int i = 0; i < rows; i += 2) \
+	{ \
+		VecIdxCross part = *cross; \
+		int32	   *out = products + (Size) i * stride; \
+		int			j = 0; \
+\
+		part.rows += (Size) i * cross->n; \
+		for (; j + 4 <= columns; j += 4, part.columns += 4, part.sums += 4) \
+		{ \
+			if (rows - i >= 2) \
+				cross_##set##_block(&part, 2, out + j, stride); \
+			else \
+				cross_##set##_block(&part, 1, out + j, stride); \
+		} \
+		if (j < columns) \
+			cross_##set##_rest(&part, rows - i >= 2 ? 2 : 1, columns - j, out + j, stride); \
+	} \
 }
 
 /*

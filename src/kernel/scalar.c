@@ -443,20 +443,19 @@ panel_f32(const float *rows, int count, const float *panel, int n, float *produc
 }
 
 static void
-panel_i16(const int16 *rows, int count, const int16 *panel, int n, int32 *products, int stride)
+cross_of(const VecIdxCross *cross, int rows, int columns, int32 *products, int stride)
 {
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < rows; i++)
 	{
-		int32	   *out = products + (Size) i * stride;
+		const uint8 *row = cross->rows + (Size) i * cross->n;
 
-		memset(out, 0, VECIDX_PANEL * sizeof(int32));
-		for (int k = 0; k < n; k += 2)
+		for (int j = 0; j < columns; j++)
 		{
-			const int16 *x = rows + (Size) i * n + k;
-			const int16 *pairs = panel + k * VECIDX_PANEL;
+			int32		sum = -cross->sums[j];
 
-			for (int j = 0; j < VECIDX_PANEL; j++)
-				out[j] += x[0] * pairs[2 * j] + x[1] * pairs[2 * j + 1];
+			for (int k = 0; k < cross->n; k++)
+				sum += row[k] * cross->columns[j][k];
+			products[(Size) i * stride + j] = sum;
 		}
 	}
 }
@@ -499,7 +498,7 @@ const VecIdxKernels vecidx_kernels_scalar = {
 	.hamming = hamming,
 	.half_to_float = half_to_float,
 	.panel_f32 = panel_f32,
-	.panel_i16 = panel_i16,
+	.cross = cross_of,
 	.below = below,
 	.dot_wide = dot_wide,
 	.scale = scale,

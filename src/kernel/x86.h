@@ -10,7 +10,8 @@
  *
  * Every function that uses more than the baseline carries its target; nothing
  * of a set may run before its *_usable function said yes.  *_rows.c are the
- * entries for floats alone, *_codes.c those that read codes.
+ * entries for floats alone, *_codes.c those that read codes, *_cross.c those
+ * for sketches.
  */
 #ifndef VECIDX_KERNEL_X86_H
 #define VECIDX_KERNEL_X86_H

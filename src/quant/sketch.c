@@ -13,7 +13,7 @@
 /* Share of the variance that is enough. */
 #define ENOUGH			0.8f
 
-/* Standard deviations of a coordinate that eight bits span on each side. */
+/* Standard deviations of a coordinate that integers span on each side. */
 #define SPAN			4.5
 
 /* So few dimensions make coordinates that are alike: see find_offsets. */
@@ -387,7 +387,7 @@ vecidx_sketcher_init(void *memory, VecIdxMetric metric, int dimensions, int widt
 	variance = measure_axes(sketcher, &sample);
 	sketcher->scale = 1;
 	if (variance > 0)
-		sketcher->scale = (float) Min(127 / (SPAN * sqrt(variance)) * sample.unit, FLT_MAX / 4);
+		sketcher->scale = (float) Min(VECIDX_CROSS_MOST / (SPAN * sqrt(variance)) * sample.unit, FLT_MAX / 4);
 	sketcher->reach = vecidx_clamp(1.25 * longest_row(rows, sample.count, dimensions));
 	mix_axes(&sample, sketcher->scale / sqrtf(width), row, panels_of(sketcher));
 	find_offsets(sketcher);
@@ -428,6 +428,7 @@ make_key(const VecIdxSketcher *sketcher, const float *row, int32 length, double 
 
 	key.own = clamp_key(length + Max(left, 0));
 	key.lift = 0;
+	key.sum = 0;
 	if (sketcher->metric == VECIDX_IP)
 	{
 		double		norm2 = kernels->dot_wide(row, row, sketcher->dimensions);
@@ -440,26 +441,34 @@ make_key(const VecIdxSketcher *sketcher, const float *row, int32 length, double 
 	return key;
 }
 
-/* Rounds the coordinates of a row; returns the sketch's squared length.  *seen: before rounding to integers. */
-static int32
-round_coordinates(const float *product, const float *offsets, int width, int8 *sketch, double *seen)
+/* What rounding tells of a sketch. */
+typedef struct Rounded
 {
-	int32		length = 0;
-	float		sum = 0;
+	int32		length;			/* squared */
+	int32		sum;			/* of coordinates */
+	double		seen;			/* the squared length before rounding */
+} Rounded;
+
+static Rounded
+round_coordinates(const float *product, const float *offsets, int width, int8 *sketch)
+{
+	Rounded		rounded = {0};
+	float		seen = 0;
 
 	for (int j = 0; j < width; j++)
 	{
 		float		x = product[j] - offsets[j];
 
 		/* the comparisons leave no NaN */
-		x = x > -127 ? x : -127;
-		x = x < 127 ? x : 127;
+		x = x > -VECIDX_CROSS_MOST ? x : -VECIDX_CROSS_MOST;
+		x = x < VECIDX_CROSS_MOST ? x : VECIDX_CROSS_MOST;
 		sketch[j] = (int8) (x < 0 ? x - 0.5f : x + 0.5f);
-		length += sketch[j] * sketch[j];
-		sum += x * x;
+		rounded.length += sketch[j] * sketch[j];
+		rounded.sum += sketch[j];
+		seen += x * x;
 	}
-	*seen = sum;
-	return length;
+	rounded.seen = seen;
+	return rounded;
 }
 
 void
@@ -477,9 +486,10 @@ vecidx_sketch_rows(const VecIdxSketcher *sketcher, const float *rows, int count,
 	for (int i = 0; i < count; i++)
 	{
 		const float *row = rows + (Size) i * sketcher->dimensions;
-		double		seen;
-		int32		length = round_coordinates(products + (Size) i * width, offsets, width, sketches + (Size) i * width, &seen);
+		Rounded		rounded = round_coordinates(products + (Size) i * width, offsets, width, sketches + (Size) i * width);
+		double		whole = square * squared_apart(row, sketcher->data, sketcher->dimensions);
 
-		keys[i] = make_key(sketcher, row, length, square * squared_apart(row, sketcher->data, sketcher->dimensions) - seen);
+		keys[i] = make_key(sketcher, row, rounded.length, whole - rounded.seen);
+		keys[i].sum = VECIDX_CROSS_LIFT * rounded.sum;
 	}
 }

@@ -5,7 +5,7 @@
  * A sketch is a row's residual in the subspace of most variance (found by
  * subspace iteration on a sample: Halko, Martinsson & Tropp, SIAM Review 2011,
  * arXiv 0909.4061), mixed so that all its coordinates vary alike, and rounded
- * to 8 bits.  What it leaves out of the row's length is known, so that
+ * to integers of magnitude VECIDX_CROSS_MOST at most.  What it leaves out of the row's length is known, so that
  *
  *		distance(a, b) ~ a.own + b.other - weight * <a.sketch, b.sketch>
  *
@@ -42,6 +42,7 @@ typedef struct VecIdxSketchKey
 	float		own;			/* as the one from which distances are measured */
 	float		other;			/* as one of the others */
 	float		lift;			/* that much added, no distance is below zero, or not by much */
+	int32		sum;			/* VECIDX_CROSS_LIFT times the sum of the sketch's coordinates */
 } VecIdxSketchKey;
 
 extern Size vecidx_sketcher_size(int dimensions, int width);

@@ -102,6 +102,16 @@ unit_random_below(int limit)
 	return (int) ((unit_random() >> 32) % (uint64) limit);
 }
 
+float *
+unit_random_floats(Size n)
+{
+	float	   *x = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
+
+	for (Size i = 0; i < n; i++)
+		x[i] = (float) unit_random_normal();
+	return x;
+}
+
 double
 unit_random_uniform(void)
 {
@@ -150,6 +160,7 @@ main(void)
 {
 	suite_kernel();
 	suite_panel();
+	suite_cross();
 	suite_format();
 	suite_rotation();
 	suite_estimate();

@@ -22,6 +22,9 @@ extern void unit_check(bool ok, const char *format,...) __attribute__((format(pr
 
 extern uint64 unit_random(void);
 extern int	unit_random_below(int limit);
+
+/* Normal floats in memory by unit_alloc, at any multiple of 4 bytes. */
+extern float *unit_random_floats(Size n);
 extern double unit_random_uniform(void);	/* in [0, 1) */
 extern double unit_random_normal(void);
 
@@ -37,6 +40,7 @@ extern void unit_free_all(void);
 /* The suites. */
 extern void suite_kernel(void);
 extern void suite_panel(void);
+extern void suite_cross(void);
 extern void suite_format(void);
 extern void suite_rotation(void);
 extern void suite_estimate(void);
