@@ -52,6 +52,7 @@ OBJS = \
 	src/type/pgvector.o \
 	src/type/distance.o \
 	src/page/layout.o \
+	src/page/delta.o \
 	src/page/buffer.o \
 	src/page/meta.o \
 	src/page/handle.o \

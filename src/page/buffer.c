@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/rmgr.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "port/pg_crc32c.h"
@@ -12,6 +13,7 @@
 
 #include "compat.h"
 #include "page/buffer.h"
+#include "page/delta.h"
 
 /* CRC-32C of some bytes. */
 static uint32
@@ -138,7 +140,13 @@ vecidx_edit_begin(VecIdxEdit *edit, Relation index, bool logged)
 	edit->index = index;
 	edit->logged = logged;
 	edit->pages = 0;
-	edit->xlog = logged ? GenericXLogStart(index) : NULL;
+}
+
+/* What the caller is to change: a copy, unless nothing is logged. */
+static Page
+edited_image(const VecIdxEdit *edit, Page page)
+{
+	return edit->logged ? memcpy(palloc(BLCKSZ), page, BLCKSZ) : page;
 }
 
 Page
@@ -146,7 +154,6 @@ vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind kind, uint3
 {
 	Buffer		buffer;
 	Page		page;
-	bool		fresh;
 	int			i;
 
 	for (i = 0; i < edit->pages; i++)
@@ -154,18 +161,17 @@ vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind kind, uint3
 		if (BufferGetBlockNumber(edit->buffer[i]) == block)
 			return edit->page[i];
 	}
-	Assert(edit->pages < MAX_GENERIC_XLOG_PAGES);
+	Assert(edit->pages < VECIDX_EDIT_PAGES);
 	Assert(i == 0 || BufferGetBlockNumber(edit->buffer[i - 1]) < block);
 
 	buffer = ReadBuffer(edit->index, block);
 	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buffer);
-	fresh = PageIsNew(page);
-	if (!fresh)
+	edit->fresh[i] = PageIsNew(page);
+	if (!edit->fresh[i])
 		vecidx_page_check(edit->index, block, page, kind, first);
-	if (edit->logged)
-		page = GenericXLogRegisterBuffer(edit->xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
-	if (fresh)
+	page = edited_image(edit, page);
+	if (edit->fresh[i])
 		vecidx_page_init(page, kind, first);
 	edit->buffer[i] = buffer;
 	edit->page[i] = page;
@@ -177,14 +183,59 @@ static void
 release_pages(VecIdxEdit *edit)
 {
 	while (edit->pages > 0)
+	{
 		UnlockReleaseBuffer(edit->buffer[--edit->pages]);
+		if (edit->logged)
+			pfree(edit->page[edit->pages]);
+	}
+}
+
+/* Puts the images into the buffers; notes the deltas. */
+static void
+apply_images(const VecIdxEdit *edit, VecIdxDelta *deltas)
+{
+	for (int i = 0; i < edit->pages; i++)
+	{
+		Page		page = BufferGetPage(edit->buffer[i]);
+
+		vecidx_delta_find(page, edit->page[i], &deltas[i]);
+		vecidx_delta_apply(&deltas[i], page);
+		MarkBufferDirty(edit->buffer[i]);
+	}
+}
+
+/* One record of generic WAL for what has been applied. */
+static void
+log_deltas(const VecIdxEdit *edit, VecIdxDelta *deltas)
+{
+	XLogRecPtr	lsn;
+
+	XLogBeginInsert();
+	for (int i = 0; i < edit->pages; i++)
+	{
+		XLogRegisterBuffer(i, edit->buffer[i], edit->fresh[i] ? REGBUF_FORCE_IMAGE | REGBUF_STANDARD : REGBUF_STANDARD);
+		if (!edit->fresh[i] && deltas[i].size > 0)
+			XLogRegisterBufData(i, deltas[i].bytes, deltas[i].size);
+	}
+	lsn = XLogInsert(RM_GENERIC_ID, 0);
+	for (int i = 0; i < edit->pages; i++)
+		PageSetLSN(BufferGetPage(edit->buffer[i]), lsn);
 }
 
 void
 vecidx_edit_finish(VecIdxEdit *edit)
 {
+	/* one finish at a time, even when an edit is made within another */
+	static VecIdxDelta deltas[VECIDX_EDIT_PAGES];
+
 	if (edit->logged)
-		GenericXLogFinish(edit->xlog);
+	{
+		START_CRIT_SECTION();
+		apply_images(edit, deltas);
+		if (RelationNeedsWAL(edit->index))
+			log_deltas(edit, deltas);
+		END_CRIT_SECTION();
+	}
 	else
 	{
 		for (int i = 0; i < edit->pages; i++)
@@ -196,8 +247,6 @@ vecidx_edit_finish(VecIdxEdit *edit)
 void
 vecidx_edit_abandon(VecIdxEdit *edit)
 {
-	if (edit->logged)
-		GenericXLogAbort(edit->xlog);
 	release_pages(edit);
 }
 

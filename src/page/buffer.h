@@ -19,15 +19,18 @@
 #include "compat.h"
 #include "page/page.h"
 
+/* Generic WAL has no records of more pages. */
+#define VECIDX_EDIT_PAGES	MAX_GENERIC_XLOG_PAGES
+
 /* A set of page changes that becomes one WAL record, or none while an index is built. */
 typedef struct VecIdxEdit
 {
 	Relation	index;
 	bool		logged;
-	GenericXLogState *xlog;
 	int			pages;
-	Buffer		buffer[MAX_GENERIC_XLOG_PAGES];
-	Page		page[MAX_GENERIC_XLOG_PAGES];
+	Buffer		buffer[VECIDX_EDIT_PAGES];
+	Page		page[VECIDX_EDIT_PAGES];	/* images to change */
+	bool		fresh[VECIDX_EDIT_PAGES];	/* never written before: logged as a whole */
 } VecIdxEdit;
 
 extern uint32 vecidx_crc(const void *data, Size size);
