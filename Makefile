@@ -79,6 +79,8 @@ OBJS = \
 	src/options.o \
 	src/am/row.o \
 	src/am/pause.o \
+	src/am/roster.o \
+	src/am/former.o \
 	src/am/edge.o \
 	src/am/reconnect.o \
 	src/am/insert.o \

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/htup_details.h"
 #include "access/rmgr.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
@@ -248,6 +250,22 @@ void
 vecidx_edit_abandon(VecIdxEdit *edit)
 {
 	release_pages(edit);
+}
+
+bool
+vecidx_buffer_heap_root(Buffer buffer, ItemPointer tid)
+{
+	OffsetNumber roots[MaxHeapTuplesPerPage];
+	OffsetNumber root;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	heap_get_root_tuples(BufferGetPage(buffer), roots);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	root = roots[ItemPointerGetOffsetNumber(tid) - 1];
+	if (root == InvalidOffsetNumber)
+		return false;
+	ItemPointerSetOffsetNumber(tid, root);
+	return true;
 }
 
 void

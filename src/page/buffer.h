@@ -75,6 +75,12 @@ extern Page vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind
 extern void vecidx_edit_finish(VecIdxEdit *edit);
 extern void vecidx_edit_abandon(VecIdxEdit *edit);
 
+/*
+ * Of a table's page: makes the TID of a heap-only row version, which the page
+ * holds, that of the first of its chain; false if it has none.
+ */
+extern bool vecidx_buffer_heap_root(Buffer buffer, ItemPointer tid);
+
 /* Makes sure that the fork has at least that many blocks.  Takes the extension lock. */
 extern void vecidx_buffer_extend(Relation index, BlockNumber blocks);
 

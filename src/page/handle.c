@@ -182,6 +182,7 @@ reset_handle(VecIdxHandle *handle, const VecIdxMetaFixed *fixed)
 	handle->map = NULL;
 	handle->mapped = 0;
 	handle->entries = NULL;
+	handle->roster = NULL;
 	MemoryContextReset(handle->context);
 	if (fixed->dimensions > 0)
 	{
@@ -362,4 +363,14 @@ vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot)
 	place = vecidx_layout_place(&handle->layout, run, slot);
 	first = vecidx_layout_first(&handle->layout, place.extent, run);
 	return slot - (slot - first) % r->per_page;
+}
+
+uint32
+vecidx_handle_page_slots(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, uint32 end)
+{
+	uint32		count = handle->layout.run[run].per_page;
+
+	while (count > 1 && (first + count > end || vecidx_handle_first(handle, run, first + count - 1) != first))
+		count--;
+	return count;
 }

@@ -1,0 +1,190 @@
+/*
+ * roster.c
+ *	  In which slot a TID was last seen.
+ *
+ * The pages lead from nodes to TIDs.  A backend whose updates leave vectors
+ * alone has to go the other way again and again; so it keeps a table, made in
+ * a pass over the adjacency slots.  What others insert or vacuum meanwhile is
+ * not followed: who reads the roster looks into the slot.
+ *
+ * A bucket is a line of the processor's cache.  When it is full, one entry
+ * makes way for another.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "am/roster.h"
+#include "page/slot.h"
+
+/* As many pages are read in a pass, about, while a row is looked for by its vector. */
+#define PAGES_PER_MISS	64
+
+#define BUCKET_ENTRIES	8
+
+typedef struct Entry
+{
+	uint32		tag;			/* of the TID */
+	uint32		slot;			/* VECIDX_NONE: empty */
+} Entry;
+
+struct VecIdxRoster
+{
+	uint32		missed;			/* since the last pass */
+	uint32		tids;			/* that the last pass met */
+	uint32		buckets;		/* 0 before the first pass */
+	Entry	   *entries;		/* aligned to buckets */
+	void	   *memory;
+};
+
+static Entry *
+find_bucket(const VecIdxRoster *roster, const ItemPointerData *tid, uint32 *tag)
+{
+	uint64		hash = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+
+	hash *= UINT64CONST(0x9E3779B97F4A7C15);
+	hash ^= hash >> 32;
+	hash *= UINT64CONST(0xD6E8FEB86659FD93);
+	hash ^= hash >> 32;
+	hash *= UINT64CONST(0xD6E8FEB86659FD93);
+	*tag = (uint32) hash;
+	return roster->entries + ((hash >> 32) * roster->buckets >> 32) * BUCKET_ENTRIES;
+}
+
+uint32
+vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid)
+{
+	const VecIdxRoster *roster = handle->roster;
+	const Entry *bucket;
+	uint32		tag;
+
+	if (roster == NULL || roster->buckets == 0)
+		return VECIDX_NONE;
+	bucket = find_bucket(roster, tid, &tag);
+	for (int i = 0; i < BUCKET_ENTRIES; i++)
+	{
+		if (bucket[i].tag == tag)
+			return bucket[i].slot;
+	}
+	return VECIDX_NONE;
+}
+
+/* The entry of the tag, or an empty one, or one that makes way. */
+static Entry *
+choose_entry(Entry *bucket, uint32 tag)
+{
+	Entry	   *chosen = &bucket[tag % BUCKET_ENTRIES];
+
+	for (int i = 0; i < BUCKET_ENTRIES; i++)
+	{
+		if (bucket[i].tag == tag)
+			return &bucket[i];
+		if (bucket[i].slot == VECIDX_NONE)
+			chosen = &bucket[i];
+	}
+	return chosen;
+}
+
+void
+vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot)
+{
+	Entry	   *bucket;
+	uint32		tag;
+
+	if (handle->roster == NULL || handle->roster->buckets == 0)
+		return;
+	bucket = find_bucket(handle->roster, tid, &tag);
+	*choose_entry(bucket, tag) = (Entry) {tag, slot};
+}
+
+/* Makes room for so many entries, all empty. */
+static void
+make_table(VecIdxHandle *handle, uint32 entries)
+{
+	VecIdxRoster *roster = handle->roster;
+	Size		size;
+
+	if (roster->memory != NULL)
+		pfree(roster->memory);
+	roster->memory = NULL;
+	roster->buckets = 0;
+	size = (Size) (entries / BUCKET_ENTRIES + 1) * BUCKET_ENTRIES * sizeof(Entry);
+	roster->memory = MemoryContextAllocHuge(handle->context, size + PG_CACHE_LINE_SIZE);
+	roster->entries = (Entry *) TYPEALIGN(PG_CACHE_LINE_SIZE, roster->memory);
+	memset(roster->entries, 0xFF, size);
+	roster->buckets = entries / BUCKET_ENTRIES + 1;
+}
+
+static void
+note_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot)
+{
+	uint32		room = slot->state == VECIDX_EXTENSION ? VecIdxExtensionTids(handle->fixed.m) : VECIDX_INLINE_TIDS;
+	uint32		count = Min(slot->tids, room);
+
+	if (slot->state != VECIDX_LIVE && slot->state != VECIDX_EXTENSION)
+		return;
+	handle->roster->tids += count;
+	for (uint32 i = 0; i < count; i++)
+	{
+		ItemPointerData tid;
+
+		memcpy(&tid, (const char *) slot->tid + i * sizeof(ItemPointerData), sizeof(ItemPointerData));
+		vecidx_roster_note(handle, &tid, slot->node);
+	}
+}
+
+/* Notes what stands on the page that begins with slot "first"; returns the number of its slots below "end". */
+static uint32
+note_page(VecIdxHandle *handle, uint32 first, uint32 end)
+{
+	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_ADJACENCY];
+	uint32		count = vecidx_handle_page_slots(handle, VECIDX_RUN_ADJACENCY, first, end);
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, first, &offset);
+	Page		page;
+	Buffer		buffer = vecidx_buffer_share(handle->index, block, run->kind, first, &page);
+
+	for (uint32 i = 0; i < count; i++)
+		note_slot(handle, (const VecIdxAdjacencySlot *) ((char *) page + offset + i * run->size));
+	vecidx_buffer_release(buffer);
+	return count;
+}
+
+/* Pages that a pass has read ahead. */
+#define PASS_AHEAD		32
+
+static void
+make_pass(VecIdxHandle *handle)
+{
+	uint32		end = handle->state.nodes;
+	uint32		ahead = PASS_AHEAD * handle->layout.run[VECIDX_RUN_ADJACENCY].per_page;
+
+	handle->roster->tids = 0;
+	for (uint32 first = 0; first < end;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ahead < end - first)
+			vecidx_handle_announce_slot(handle, VECIDX_RUN_ADJACENCY, first + ahead);
+		first += note_page(handle, first, end);
+	}
+}
+
+bool
+vecidx_roster_missed(VecIdxHandle *handle, Size memory)
+{
+	uint32		pages = handle->state.nodes / handle->layout.run[VECIDX_RUN_ADJACENCY].per_page;
+	uint64		tids;
+	uint64		room = memory / sizeof(Entry);
+
+	if (handle->roster == NULL)
+		handle->roster = MemoryContextAllocZero(handle->context, sizeof(VecIdxRoster));
+	tids = Max(handle->state.nodes, handle->roster->tids);
+	/* a roster of less than half of them would not be worth its passes */
+	if (++handle->roster->missed <= pages / PAGES_PER_MISS || room < tids / 2)
+		return false;
+	handle->roster->missed = 0;
+	make_table(handle, (uint32) Min(Min(room, tids + tids / 2), PG_UINT32_MAX / 2));
+	make_pass(handle);
+	return true;
+}
