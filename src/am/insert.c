@@ -909,7 +909,10 @@ follow_tid(VecIdxInserter *inserter, const ItemPointerData *former, ItemPointer 
 
 	if (node == VECIDX_NONE && vecidx_roster_missed(inserter->handle, get_hash_memory_limit()))
 		node = find_holder(inserter, former);
-	return node != VECIDX_NONE && attach_to_twin(inserter, node, tid);
+	if (node == VECIDX_NONE || !attach_to_twin(inserter, node, tid))
+		return false;
+	vecidx_roster_drop(inserter->handle, former);
+	return true;
 }
 
 /* Number of searches for a place when each finds that the graph has changed too much. */

@@ -19,7 +19,7 @@
 #include "page/slot.h"
 
 /* As many pages are read in a pass, about, while a row is looked for by its vector. */
-#define PAGES_PER_MISS	64
+#define PAGES_PER_MISS	32
 
 #define BUCKET_ENTRIES	8
 
@@ -52,22 +52,40 @@ find_bucket(const VecIdxRoster *roster, const ItemPointerData *tid, uint32 *tag)
 	return roster->entries + ((hash >> 32) * roster->buckets >> 32) * BUCKET_ENTRIES;
 }
 
-uint32
-vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid)
+/* NULL if there is none. */
+static Entry *
+find_entry(const VecIdxHandle *handle, const ItemPointerData *tid)
 {
 	const VecIdxRoster *roster = handle->roster;
-	const Entry *bucket;
+	Entry	   *bucket;
 	uint32		tag;
 
 	if (roster == NULL || roster->buckets == 0)
-		return VECIDX_NONE;
+		return NULL;
 	bucket = find_bucket(roster, tid, &tag);
 	for (int i = 0; i < BUCKET_ENTRIES; i++)
 	{
-		if (bucket[i].tag == tag)
-			return bucket[i].slot;
+		if (bucket[i].tag == tag && bucket[i].slot != VECIDX_NONE)
+			return &bucket[i];
 	}
-	return VECIDX_NONE;
+	return NULL;
+}
+
+uint32
+vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid)
+{
+	const Entry *entry = find_entry(handle, tid);
+
+	return entry != NULL ? entry->slot : VECIDX_NONE;
+}
+
+void
+vecidx_roster_drop(VecIdxHandle *handle, const ItemPointerData *tid)
+{
+	Entry	   *entry = find_entry(handle, tid);
+
+	if (entry != NULL)
+		entry->slot = VECIDX_NONE;
 }
 
 /* The entry of the tag, or an empty one, or one that makes way. */
@@ -170,6 +188,16 @@ make_pass(VecIdxHandle *handle)
 	}
 }
 
+/* TIDs that a pass will meet, about. */
+static uint64
+guess_tids(const VecIdxHandle *handle)
+{
+	const VecIdxMetaState *state = &handle->state;
+	uint64		guess = state->nodes + (uint64) state->extensions * VecIdxExtensionTids(handle->fixed.m) / 2;
+
+	return Max(guess, handle->roster->tids);
+}
+
 bool
 vecidx_roster_missed(VecIdxHandle *handle, Size memory)
 {
@@ -179,7 +207,7 @@ vecidx_roster_missed(VecIdxHandle *handle, Size memory)
 
 	if (handle->roster == NULL)
 		handle->roster = MemoryContextAllocZero(handle->context, sizeof(VecIdxRoster));
-	tids = Max(handle->state.nodes, handle->roster->tids);
+	tids = guess_tids(handle);
 	/* a roster of less than half of them would not be worth its passes */
 	if (++handle->roster->missed <= pages / PAGES_PER_MISS || room < tids / 2)
 		return false;

@@ -13,6 +13,9 @@ extern uint32 vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerDa
 /* Notes where a TID is now, if there is a roster. */
 extern void vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot);
 
+/* The TID will not be asked for again, in all likelihood: its place is for others. */
+extern void vecidx_roster_drop(VecIdxHandle *handle, const ItemPointerData *tid);
+
 /*
  * A TID of the index was not found.  When looking for such by their vectors
  * has cost as much as a pass over all slots would, makes the pass; true if the
