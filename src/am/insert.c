@@ -822,7 +822,10 @@ attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 	return ATTACHED;
 }
 
-/* Attaches the TID to the node whose life twin_version tells; false if that has ended. */
+/*
+ * Attaches the TID to the node whose life twin_version tells; false if that
+ * has ended.  inserter->adjacency is a copy of its slot.
+ */
 static bool
 attach_to_twin(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 {
@@ -831,11 +834,8 @@ attach_to_twin(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 	for (;;)
 	{
 		AttachResult result = NO_ROOM;
-		uint32		first;
+		uint32		first = slot->next;
 
-		CHECK_FOR_INTERRUPTS();
-		vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, slot);
-		first = slot->next;
 		if (slot->tids < VECIDX_INLINE_TIDS)
 			result = attach_to_present(inserter, node, VECIDX_NONE, tid);
 		else if (first != VECIDX_NONE)
@@ -848,6 +848,8 @@ attach_to_twin(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 			result = attach_to_new(inserter, node, tid);
 		if (result != NO_ROOM)
 			return result == ATTACHED;
+		CHECK_FOR_INTERRUPTS();
+		vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, slot);
 	}
 }
 
@@ -858,6 +860,7 @@ attach_tid(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 	if (!check_twin(inserter, node))
 		return false;
 	vecidx_pause("insert-attach");
+	vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, inserter->adjacency);
 	return attach_to_twin(inserter, node, tid);
 }
 

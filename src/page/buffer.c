@@ -144,52 +144,90 @@ vecidx_edit_begin(VecIdxEdit *edit, Relation index, bool logged)
 	edit->pages = 0;
 }
 
-/* What the caller is to change: a copy, unless nothing is logged. */
-static Page
-edited_image(const VecIdxEdit *edit, Page page)
+/* The page of that block, if it is in the edit. */
+static VecIdxEdited *
+find_edited(VecIdxEdit *edit, BlockNumber block)
 {
-	return edit->logged ? memcpy(palloc(BLCKSZ), page, BLCKSZ) : page;
+	for (int i = 0; i < edit->pages; i++)
+	{
+		if (BufferGetBlockNumber(edit->page[i].buffer) == block)
+			return &edit->page[i];
+	}
+	return NULL;
+}
+
+static VecIdxEdited *
+add_edited(VecIdxEdit *edit, const VecIdxPart *part)
+{
+	VecIdxEdited *edited = &edit->page[edit->pages];
+	Page		page;
+
+	Assert(edit->pages < VECIDX_EDIT_PAGES);
+	Assert(edit->pages == 0 || BufferGetBlockNumber(edited[-1].buffer) < part->block);
+	edited->buffer = vecidx_buffer_pin(edit->index, part->block, part->recent);
+	LockBuffer(edited->buffer, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(edited->buffer);
+	edited->fresh = PageIsNew(page);
+	edited->low = edited->high = 0;
+	edit->pages++;
+	if (!edited->fresh)
+		vecidx_page_check(edit->index, part->block, page, part->kind, part->first);
+	else
+	{
+		vecidx_page_init(edit->logged ? edited->image.data : page, part->kind, part->first);
+		edited->high = BLCKSZ;
+	}
+	return edited;
+}
+
+/* Copies what of the part is not in the image yet, and what lies between. */
+static void
+copy_part(VecIdxEdited *edited, const VecIdxPart *part)
+{
+	const char *page = BufferGetPage(edited->buffer);
+	uint32		low = TYPEALIGN_DOWN(VECIDX_DELTA_STRIDE, part->offset);
+	uint32		high = TYPEALIGN(VECIDX_DELTA_STRIDE, part->offset + part->size);
+
+	if (edited->high == 0)
+		edited->low = edited->high = low;
+	if (low < edited->low)
+	{
+		memcpy(edited->image.data + low, page + low, edited->low - low);
+		edited->low = low;
+	}
+	if (high > edited->high)
+	{
+		memcpy(edited->image.data + edited->high, page + edited->high, high - edited->high);
+		edited->high = high;
+	}
+}
+
+void *
+vecidx_edit_part(VecIdxEdit *edit, const VecIdxPart *part)
+{
+	VecIdxEdited *edited = find_edited(edit, part->block);
+
+	if (edited == NULL)
+		edited = add_edited(edit, part);
+	if (!edit->logged)
+		return BufferGetPage(edited->buffer) + part->offset;
+	copy_part(edited, part);
+	return edited->image.data + part->offset;
 }
 
 Page
 vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind kind, uint32 first)
 {
-	Buffer		buffer;
-	Page		page;
-	int			i;
+	VecIdxPart	part = {block, kind, first, 0, BLCKSZ, InvalidBuffer};
 
-	for (i = 0; i < edit->pages; i++)
-	{
-		if (BufferGetBlockNumber(edit->buffer[i]) == block)
-			return edit->page[i];
-	}
-	Assert(edit->pages < VECIDX_EDIT_PAGES);
-	Assert(i == 0 || BufferGetBlockNumber(edit->buffer[i - 1]) < block);
-
-	buffer = ReadBuffer(edit->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	page = BufferGetPage(buffer);
-	edit->fresh[i] = PageIsNew(page);
-	if (!edit->fresh[i])
-		vecidx_page_check(edit->index, block, page, kind, first);
-	page = edited_image(edit, page);
-	if (edit->fresh[i])
-		vecidx_page_init(page, kind, first);
-	edit->buffer[i] = buffer;
-	edit->page[i] = page;
-	edit->pages++;
-	return page;
+	return vecidx_edit_part(edit, &part);
 }
 
 static void
 release_pages(VecIdxEdit *edit)
 {
 	while (edit->pages > 0)
-	{
-		UnlockReleaseBuffer(edit->buffer[--edit->pages]);
-		if (edit->logged)
-			pfree(edit->page[edit->pages]);
-	}
+		UnlockReleaseBuffer(edit->page[--edit->pages].buffer);
 }
 
 /* Puts the images into the buffers; notes the deltas. */
@@ -198,11 +236,12 @@ apply_images(const VecIdxEdit *edit, VecIdxDelta *deltas)
 {
 	for (int i = 0; i < edit->pages; i++)
 	{
-		Page		page = BufferGetPage(edit->buffer[i]);
+		const VecIdxEdited *edited = &edit->page[i];
+		Page		page = BufferGetPage(edited->buffer);
 
-		vecidx_delta_find(page, edit->page[i], &deltas[i]);
+		vecidx_delta_find(page, edited->image.data, edited->low, edited->high, &deltas[i]);
 		vecidx_delta_apply(&deltas[i], page);
-		MarkBufferDirty(edit->buffer[i]);
+		MarkBufferDirty(edited->buffer);
 	}
 }
 
@@ -215,13 +254,15 @@ log_deltas(const VecIdxEdit *edit, VecIdxDelta *deltas)
 	XLogBeginInsert();
 	for (int i = 0; i < edit->pages; i++)
 	{
-		XLogRegisterBuffer(i, edit->buffer[i], edit->fresh[i] ? REGBUF_FORCE_IMAGE | REGBUF_STANDARD : REGBUF_STANDARD);
-		if (!edit->fresh[i] && deltas[i].size > 0)
+		const VecIdxEdited *edited = &edit->page[i];
+
+		XLogRegisterBuffer(i, edited->buffer, edited->fresh ? REGBUF_FORCE_IMAGE | REGBUF_STANDARD : REGBUF_STANDARD);
+		if (!edited->fresh && deltas[i].size > 0)
 			XLogRegisterBufData(i, deltas[i].bytes, deltas[i].size);
 	}
 	lsn = XLogInsert(RM_GENERIC_ID, 0);
 	for (int i = 0; i < edit->pages; i++)
-		PageSetLSN(BufferGetPage(edit->buffer[i]), lsn);
+		PageSetLSN(BufferGetPage(edit->page[i].buffer), lsn);
 }
 
 void
@@ -241,7 +282,7 @@ vecidx_edit_finish(VecIdxEdit *edit)
 	else
 	{
 		for (int i = 0; i < edit->pages; i++)
-			MarkBufferDirty(edit->buffer[i]);
+			MarkBufferDirty(edit->page[i].buffer);
 	}
 	release_pages(edit);
 }

@@ -22,15 +22,23 @@
 /* Generic WAL has no records of more pages. */
 #define VECIDX_EDIT_PAGES	MAX_GENERIC_XLOG_PAGES
 
+/* A page of an edit. */
+typedef struct VecIdxEdited
+{
+	Buffer		buffer;
+	bool		fresh;			/* never written before: logged as a whole */
+	uint32		low;			/* what of the image is there: from this byte */
+	uint32		high;			/* to before this one */
+	PGAlignedBlock image;		/* what the page will be, if the edit is logged */
+} VecIdxEdited;
+
 /* A set of page changes that becomes one WAL record, or none while an index is built. */
 typedef struct VecIdxEdit
 {
 	Relation	index;
 	bool		logged;
 	int			pages;
-	Buffer		buffer[VECIDX_EDIT_PAGES];
-	Page		page[VECIDX_EDIT_PAGES];	/* images to change */
-	bool		fresh[VECIDX_EDIT_PAGES];	/* never written before: logged as a whole */
+	VecIdxEdited page[VECIDX_EDIT_PAGES];
 } VecIdxEdit;
 
 extern uint32 vecidx_crc(const void *data, Size size);
@@ -63,14 +71,27 @@ extern Buffer vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageK
 /* The same kind of check for a page that the caller has locked. */
 extern void vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first);
 
+/* Bytes of a page that are to be changed. */
+typedef struct VecIdxPart
+{
+	BlockNumber block;
+	VecIdxPageKind kind;		/* that the page must be of */
+	uint32		first;			/* its first slot */
+	uint32		offset;
+	uint32		size;
+	Buffer		recent;			/* where the page may still be, or InvalidBuffer */
+} VecIdxPart;
+
 /*
- * An edit.  vecidx_edit_page locks the page exclusively and returns the image
- * to change; a page that was never written is initialized; asking twice for a
- * block gives the same image.  finish applies, logs, unlocks and unpins all
+ * An edit.  vecidx_edit_part locks the page exclusively and returns the image
+ * of the part, to be changed; a page that was never written is initialized;
+ * asking twice gives the same image.  vecidx_edit_page makes all of a page the
+ * part, and returns its beginning.  finish applies, logs, unlocks and unpins all
  * pages; abandon unlocks and unpins, and drops
  * changes made so far (there must be none when the edit is not logged).
  */
 extern void vecidx_edit_begin(VecIdxEdit *edit, Relation index, bool logged);
+extern void *vecidx_edit_part(VecIdxEdit *edit, const VecIdxPart *part);
 extern Page vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind kind, uint32 first);
 extern void vecidx_edit_finish(VecIdxEdit *edit);
 extern void vecidx_edit_abandon(VecIdxEdit *edit);

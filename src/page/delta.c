@@ -12,10 +12,7 @@
 
 #include "page/delta.h"
 
-/* Bytes that are compared at a time: a line of the processor's cache. */
-#define STRIDE	64
-
-StaticAssertDecl(BLCKSZ % STRIDE == 0, "a page must be whole strides");
+StaticAssertDecl(BLCKSZ % VECIDX_DELTA_STRIDE == 0, "a page must be whole strides");
 StaticAssertDecl(BLCKSZ <= PG_UINT16_MAX, "offsets must fit 2 bytes");
 
 /* Do the strides that begin here differ?  Both are aligned as pages are. */
@@ -26,19 +23,19 @@ stride_differs(const char *page, const char *image)
 	const uint64 *b = (const uint64 *) image;
 	uint64		differs = 0;
 
-	for (int i = 0; i < STRIDE / (int) sizeof(uint64); i++)
+	for (int i = 0; i < VECIDX_DELTA_STRIDE / (int) sizeof(uint64); i++)
 		differs |= a[i] ^ b[i];
 	return differs != 0;
 }
 
-/* The first byte from "at" on that differs, or BLCKSZ. */
+/* The first byte from "at" on that differs, or "high". */
 static uint32
-find_difference(const char *page, const char *image, uint32 at)
+find_difference(const char *page, const char *image, uint32 at, uint32 high)
 {
-	while (at < BLCKSZ)
+	while (at < high)
 	{
-		if (at % STRIDE == 0 && !stride_differs(page + at, image + at))
-			at += STRIDE;
+		if (at % VECIDX_DELTA_STRIDE == 0 && !stride_differs(page + at, image + at))
+			at += VECIDX_DELTA_STRIDE;
 		else if (page[at] == image[at])
 			at++;
 		else
@@ -49,11 +46,11 @@ find_difference(const char *page, const char *image, uint32 at)
 
 /* The end of the fragment that begins with a byte that differs. */
 static uint32
-find_end(const char *page, const char *image, uint32 begin)
+find_end(const char *page, const char *image, uint32 begin, uint32 high)
 {
 	uint32		end = begin + 1;
 
-	for (uint32 at = end; at < BLCKSZ && at - end <= VECIDX_FRAGMENT_HEADER; at++)
+	for (uint32 at = end; at < high && at - end <= VECIDX_FRAGMENT_HEADER; at++)
 	{
 		if (page[at] != image[at])
 			end = at + 1;
@@ -73,17 +70,17 @@ add_fragment(VecIdxDelta *delta, const char *image, uint32 begin, uint32 end)
 }
 
 void
-vecidx_delta_find(const char *page, const char *image, VecIdxDelta *delta)
+vecidx_delta_find(const char *page, const char *image, uint32 low, uint32 high, VecIdxDelta *delta)
 {
-	uint32		begin = find_difference(page, image, 0);
+	uint32		begin = find_difference(page, image, low, high);
 
 	delta->size = 0;
-	while (begin < BLCKSZ)
+	while (begin < high)
 	{
-		uint32		end = find_end(page, image, begin);
+		uint32		end = find_end(page, image, begin, high);
 
 		add_fragment(delta, image, begin, end);
-		begin = find_difference(page, image, end);
+		begin = find_difference(page, image, end, high);
 	}
 }
 

@@ -17,8 +17,11 @@ typedef struct VecIdxDelta
 	char		bytes[BLCKSZ + VECIDX_FRAGMENT_HEADER];
 } VecIdxDelta;
 
-/* Finds where the new image differs from the page. */
-extern void vecidx_delta_find(const char *page, const char *image, VecIdxDelta *delta);
+/* Ranges that are compared begin and end at multiples of this. */
+#define VECIDX_DELTA_STRIDE		64
+
+/* Finds where the new image differs from the page, from byte "low" to before "high". */
+extern void vecidx_delta_find(const char *page, const char *image, uint32 low, uint32 high, VecIdxDelta *delta);
 
 /* Changes the page itself: only bytes that differ are written. */
 extern void vecidx_delta_apply(const VecIdxDelta *delta, char *page);

@@ -309,17 +309,20 @@ vecidx_handle_locate_behind(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot
 }
 
 Buffer
+vecidx_handle_recent(VecIdxHandle *handle, BlockNumber block)
+{
+	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped || vecidx_handle_touches(handle))
+		return InvalidBuffer;
+	return handle->map[block];
+}
+
+Buffer
 vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 {
-	Buffer		buffer;
-	Buffer		recent = InvalidBuffer;
+	Buffer		recent = vecidx_handle_recent(handle, block);
+	Buffer		buffer = vecidx_buffer_pin(handle->index, block, recent);
 
-	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped)
-		return ReadBuffer(handle->index, block);
-	if (!vecidx_handle_touches(handle))
-		recent = handle->map[block];
-	buffer = vecidx_buffer_pin(handle->index, block, recent);
-	if (buffer != recent)
+	if (buffer != recent && block < handle->mapped)
 		handle->map[block] = InvalidBuffer;
 	return buffer;
 }

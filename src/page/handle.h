@@ -109,6 +109,9 @@ vecidx_handle_knows(const VecIdxHandle *handle, BlockNumber block)
 	return block < handle->mapped && handle->map[block] != InvalidBuffer;
 }
 
+/* The buffer where the block was last seen, now and then none, so that the buffer manager learns of visits. */
+extern Buffer vecidx_handle_recent(VecIdxHandle *handle, BlockNumber block);
+
 /*
  * Says that a block will be read, if it is not known where it is: remembers
  * where it is, or has it read in the background.
