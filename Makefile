@@ -121,6 +121,7 @@ REGRESS = \
 	scan \
 	limit \
 	insert \
+	update \
 	vacuum \
 	options \
 	errors \

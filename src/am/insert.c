@@ -912,7 +912,10 @@ follow_tid(VecIdxInserter *inserter, const ItemPointerData *former, ItemPointer 
 
 	if (node == VECIDX_NONE && vecidx_roster_missed(inserter->handle, get_hash_memory_limit()))
 		node = find_holder(inserter, former);
-	if (node == VECIDX_NONE || !attach_to_twin(inserter, node, tid))
+	if (node == VECIDX_NONE)
+		return false;
+	vecidx_pause("insert-attach");
+	if (!attach_to_twin(inserter, node, tid))
 		return false;
 	vecidx_roster_drop(inserter->handle, former);
 	return true;

@@ -7,8 +7,8 @@
  * a pass over the adjacency slots.  What others insert or vacuum meanwhile is
  * not followed: who reads the roster looks into the slot.
  *
- * A bucket is a line of the processor's cache.  When it is full, one entry
- * makes way for another.
+ * A bucket is a line of the processor's cache.  A TID goes into the emptier of
+ * two; when both are full, one entry makes way for another.
  */
 #include "postgres.h"
 
@@ -38,68 +38,112 @@ struct VecIdxRoster
 	void	   *memory;
 };
 
-static Entry *
-find_bucket(const VecIdxRoster *roster, const ItemPointerData *tid, uint32 *tag)
+/* Where a TID may be. */
+typedef struct Places
 {
-	uint64		hash = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+	uint32		tag;
+	Entry	   *bucket[2];
+} Places;
 
-	hash *= UINT64CONST(0x9E3779B97F4A7C15);
-	hash ^= hash >> 32;
-	hash *= UINT64CONST(0xD6E8FEB86659FD93);
-	hash ^= hash >> 32;
-	hash *= UINT64CONST(0xD6E8FEB86659FD93);
-	*tag = (uint32) hash;
-	return roster->entries + ((hash >> 32) * roster->buckets >> 32) * BUCKET_ENTRIES;
+static Entry *
+nth_bucket(const VecIdxRoster *roster, uint32 hash)
+{
+	return roster->entries + ((uint64) hash * roster->buckets >> 32) * BUCKET_ENTRIES;
 }
 
-/* NULL if there is none. */
-static Entry *
-find_entry(const VecIdxHandle *handle, const ItemPointerData *tid)
+static inline uint64
+mix(uint64 hash)
 {
-	const VecIdxRoster *roster = handle->roster;
-	Entry	   *bucket;
-	uint32		tag;
+	hash *= UINT64CONST(0xD6E8FEB86659FD93);
+	return hash ^ hash >> 32;
+}
 
-	if (roster == NULL || roster->buckets == 0)
-		return NULL;
-	bucket = find_bucket(roster, tid, &tag);
-	for (int i = 0; i < BUCKET_ENTRIES; i++)
+static Places
+find_places(const VecIdxRoster *roster, const ItemPointerData *tid)
+{
+	uint64		hash = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+	uint64		first = mix(mix(hash));
+	uint64		second = mix(first);
+
+	return (Places)
 	{
-		if (bucket[i].tag == tag && bucket[i].slot != VECIDX_NONE)
-			return &bucket[i];
+		(uint32) first, {nth_bucket(roster, (uint32) (first >> 32)), nth_bucket(roster, (uint32) (second >> 32))}
+	};
+}
+
+/* The entry of the tag; NULL if there is none. */
+static Entry *
+find_entry(const Places *places)
+{
+	for (int i = 0; i < 2; i++)
+	{
+		for (Entry *entry = places->bucket[i]; entry < places->bucket[i] + BUCKET_ENTRIES; entry++)
+		{
+			if (entry->tag == places->tag && entry->slot != VECIDX_NONE)
+				return entry;
+		}
 	}
 	return NULL;
+}
+
+/* Has the handle a roster, with anything in it? */
+static inline bool
+is_made(const VecIdxHandle *handle)
+{
+	return handle->roster != NULL && handle->roster->buckets > 0;
 }
 
 uint32
 vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid)
 {
-	const Entry *entry = find_entry(handle, tid);
+	Places		places;
+	const Entry *entry;
 
+	if (!is_made(handle))
+		return VECIDX_NONE;
+	places = find_places(handle->roster, tid);
+	entry = find_entry(&places);
 	return entry != NULL ? entry->slot : VECIDX_NONE;
 }
 
 void
 vecidx_roster_drop(VecIdxHandle *handle, const ItemPointerData *tid)
 {
-	Entry	   *entry = find_entry(handle, tid);
+	Places		places;
+	Entry	   *entry;
 
+	if (!is_made(handle))
+		return;
+	places = find_places(handle->roster, tid);
+	entry = find_entry(&places);
 	if (entry != NULL)
 		entry->slot = VECIDX_NONE;
 }
 
-/* The entry of the tag, or an empty one, or one that makes way. */
+/* An empty entry of the emptier bucket, or one that makes way. */
 static Entry *
-choose_entry(Entry *bucket, uint32 tag)
+choose_entry(const Places *places)
 {
-	Entry	   *chosen = &bucket[tag % BUCKET_ENTRIES];
+	Entry	   *chosen = &places->bucket[0][places->tag % BUCKET_ENTRIES];
+	int			most = 0;
 
-	for (int i = 0; i < BUCKET_ENTRIES; i++)
+	for (int i = 0; i < 2; i++)
 	{
-		if (bucket[i].tag == tag)
-			return &bucket[i];
-		if (bucket[i].slot == VECIDX_NONE)
-			chosen = &bucket[i];
+		Entry	   *last = NULL;
+		int			empty = 0;
+
+		for (Entry *entry = places->bucket[i]; entry < places->bucket[i] + BUCKET_ENTRIES; entry++)
+		{
+			if (entry->slot != VECIDX_NONE)
+				continue;
+			last = entry;
+			empty++;
+		}
+		if (empty > most)
+		{
+			chosen = last;
+			most = empty;
+		}
 	}
 	return chosen;
 }
@@ -107,13 +151,16 @@ choose_entry(Entry *bucket, uint32 tag)
 void
 vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot)
 {
-	Entry	   *bucket;
-	uint32		tag;
+	Places		places;
+	Entry	   *entry;
 
-	if (handle->roster == NULL || handle->roster->buckets == 0)
+	if (!is_made(handle))
 		return;
-	bucket = find_bucket(handle->roster, tid, &tag);
-	*choose_entry(bucket, tag) = (Entry) {tag, slot};
+	places = find_places(handle->roster, tid);
+	entry = find_entry(&places);
+	if (entry == NULL)
+		entry = choose_entry(&places);
+	*entry = (Entry) {places.tag, slot};
 }
 
 /* Makes room for so many entries, all empty. */

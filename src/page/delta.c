@@ -8,7 +8,7 @@
  * change needs.  The format is the same in PostgreSQL 15 to 18: for each
  * stretch of changed bytes its offset, its length and the bytes.
  */
-#include "postgres.h"
+#include "c.h"
 
 #include "page/delta.h"
 

@@ -5,7 +5,7 @@
 #ifndef VECIDX_DELTA_H
 #define VECIDX_DELTA_H
 
-#include "postgres.h"
+#include "c.h"
 
 /* Offset and length of a fragment, 2 bytes each; its bytes follow. */
 #define VECIDX_FRAGMENT_HEADER	(2 * sizeof(uint16))
