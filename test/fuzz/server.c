@@ -530,7 +530,7 @@ XLogRegisterBuffer(uint8 block_id, Buffer buffer, uint8 flags)
 }
 
 void
-XLogRegisterBufData(uint8 block_id, char *data, int len)
+XLogRegisterBufData(uint8 block_id, VecIdxWalBytes data, VecIdxWalSize len)
 {
 }
 
