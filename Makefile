@@ -55,6 +55,7 @@ OBJS = \
 	src/type/pgvector.o \
 	src/type/distance.o \
 	src/page/layout.o \
+	src/page/delta.o \
 	src/page/buffer.o \
 	src/page/meta.o \
 	src/page/handle.o \
@@ -81,6 +82,8 @@ OBJS = \
 	src/options.o \
 	src/am/row.o \
 	src/am/pause.o \
+	src/am/roster.o \
+	src/am/former.o \
 	src/am/edge.o \
 	src/am/reconnect.o \
 	src/am/insert.o \
@@ -121,6 +124,7 @@ REGRESS = \
 	scan \
 	limit \
 	insert \
+	update \
 	vacuum \
 	options \
 	errors \

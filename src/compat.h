@@ -56,6 +56,18 @@ typedef RelFileNode VecIdxLocator;
 #define VecIdxOwnsRelation(relid, role) pg_class_ownercheck(relid, role)
 #endif
 
+/* What XLogRegisterBufData is given: for who stands in for the server. */
+#if PG_VERSION_NUM >= 180000
+typedef const void *VecIdxWalBytes;
+typedef uint32 VecIdxWalSize;
+#elif PG_VERSION_NUM >= 160000
+typedef char *VecIdxWalBytes;
+typedef uint32 VecIdxWalSize;
+#else
+typedef char *VecIdxWalBytes;
+typedef int VecIdxWalSize;
+#endif
+
 /* Since 18 EXPLAIN ANALYZE shows the number of searches. */
 #if PG_VERSION_NUM >= 180000
 #define VecIdxCountSearch(scan) \

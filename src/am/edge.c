@@ -155,7 +155,7 @@ write_record(VecIdxHandle *handle, VecIdxEdge *edges, int count, bool logged)
 		VecIdxEdge *edge = &edges[i];
 		void	   *slot;
 
-		if (edit.pages == MAX_GENERIC_XLOG_PAGES && edge->block != edges[i - 1].block)
+		if (edit.pages == VECIDX_EDIT_PAGES && edge->block != edges[i - 1].block)
 			break;
 		slot = vecidx_edit_slot(&edit, handle, edge->run, edge->slot);
 		edge->written = is_as_seen(edge, slot);

@@ -17,7 +17,9 @@
 #include "utils/memutils.h"
 
 #include "am/am.h"
+#include "am/former.h"
 #include "am/pause.h"
+#include "am/roster.h"
 #include "page/meta.h"
 #include "page/peek.h"
 
@@ -33,7 +35,7 @@ struct VecIdxInserter
 
 	/* the row under way */
 	VecIdxStore store;
-	VecIdxSearch search;
+	VecIdxSearch search;		/* set up, like the next two, for the first row that is encoded */
 	void	   *query_memory;
 	void	   *scratch;
 	VecIdxCodeSlot *code;
@@ -61,9 +63,6 @@ vecidx_inserter_create(VecIdxHandle *handle, bool logged)
 	inserter->level_scale = 1.0 / log(handle->fixed.m);
 	inserter->vector_size = rerank > 0 ? rerank : vecidx_quant_code_size(&params);
 	vecidx_store_init(&inserter->store, handle, context);
-	vecidx_search_init(&inserter->search, &inserter->store.source, context);
-	inserter->query_memory = MemoryContextAlloc(context, vecidx_query_size(&params));
-	inserter->scratch = MemoryContextAlloc(context, vecidx_quant_scratch_size(&params));
 	inserter->code = MemoryContextAlloc(context, run[VECIDX_RUN_CODE].size);
 	inserter->rerank = MemoryContextAlloc(context, Max(run[VECIDX_RUN_RERANK].size, sizeof(VecIdxRerankSlot)));
 	inserter->adjacency = MemoryContextAlloc(context, run[VECIDX_RUN_ADJACENCY].size);
@@ -85,6 +84,16 @@ own_vector(VecIdxInserter *inserter)
 	return (uint8 *) (inserter->rerank + 1);
 }
 
+static void
+prepare_search(VecIdxInserter *inserter)
+{
+	VecIdxQuantParams params = vecidx_layout_quant(&inserter->handle->fixed);
+
+	vecidx_search_init(&inserter->search, &inserter->store.source, inserter->context);
+	inserter->query_memory = MemoryContextAlloc(inserter->context, vecidx_query_size(&params));
+	inserter->scratch = MemoryContextAlloc(inserter->context, vecidx_quant_scratch_size(&params));
+}
+
 /* Encodes the row and makes a query of it. */
 static void
 prepare_row(VecIdxInserter *inserter, const float *row)
@@ -93,6 +102,8 @@ prepare_row(VecIdxInserter *inserter, const float *row)
 	VecIdxArrival *arrival = &inserter->arrival;
 	VecIdxFactors factors;
 
+	if (inserter->scratch == NULL)
+		prepare_search(inserter);
 	memset(inserter->code, 0, handle->layout.run[VECIDX_RUN_CODE].size);
 	memset(inserter->rerank, 0, Max(handle->layout.run[VECIDX_RUN_RERANK].size, sizeof(VecIdxRerankSlot)));
 	vecidx_quant_encode(handle->quantizer, row, inserter->scratch, (uint8 *) (inserter->code + 1),
@@ -709,7 +720,7 @@ attach_to_present(VecIdxInserter *inserter, uint32 node, uint32 extension, ItemP
 	VecIdxEdit	edit;
 	VecIdxAdjacencySlot *owner;
 	VecIdxAdjacencySlot *more;
-	AttachResult result = NO_ROOM;
+	VecIdxAdjacencySlot *slot = NULL;
 
 	vecidx_edit_begin(&edit, handle->index, inserter->logged);
 	vecidx_edit_slots(&edit, handle, refs, extension != VECIDX_NONE ? 2 : 1);
@@ -717,23 +728,51 @@ attach_to_present(VecIdxInserter *inserter, uint32 node, uint32 extension, ItemP
 	more = refs[1].image;
 
 	if (!is_twin(inserter, owner, node))
-		result = NOT_A_TWIN;
-	else if (owner->tids < VECIDX_INLINE_TIDS)
 	{
-		append_tid(handle, owner, tid);
-		result = ATTACHED;
+		vecidx_edit_abandon(&edit);
+		return NOT_A_TWIN;
 	}
+	if (owner->tids < VECIDX_INLINE_TIDS)
+		slot = owner;
 	else if (more != NULL && owner->next == extension && more->state == VECIDX_EXTENSION &&
 			 more->upper == node && more->tids < VecIdxExtensionTids(handle->fixed.m))
+		slot = more;
+	if (slot == NULL)
 	{
-		append_tid(handle, more, tid);
-		result = ATTACHED;
-	}
-	if (result == ATTACHED)
-		vecidx_edit_finish(&edit);
-	else
 		vecidx_edit_abandon(&edit);
-	return result;
+		return NO_ROOM;
+	}
+	append_tid(handle, slot, tid);
+	vecidx_roster_note(handle, tid, slot->node);
+	vecidx_edit_finish(&edit);
+	return ATTACHED;
+}
+
+/*
+ * Writes the code and rerank slots of an extension, which are to be there like
+ * those of any id.  Those of an id that was freed are there, unless they span
+ * pages.
+ */
+static void
+write_blank_vectors(VecIdxInserter *inserter, uint32 extension, uint32 version)
+{
+	VecIdxHandle *handle = inserter->handle;
+	const VecIdxRun *run = handle->layout.run;
+	VecIdxCodeSlot *code = inserter->store.code;
+	VecIdxRerankSlot *rerank = inserter->store.rerank;
+
+	if (version > 1 && run[VECIDX_RUN_CODE].span <= 1 && run[VECIDX_RUN_RERANK].span <= 1)
+		return;
+	memset(code, 0, run[VECIDX_RUN_CODE].size);
+	code->mark = vecidx_layout_mark(&handle->layout, extension);
+	code->state = VECIDX_EXTENSION;
+	vecidx_slot_write(handle, VECIDX_RUN_CODE, extension, code, inserter->logged);
+	if (run[VECIDX_RUN_RERANK].span == 0)
+		return;
+	memset(rerank, 0, run[VECIDX_RUN_RERANK].size);
+	rerank->node = extension;
+	rerank->version = version;
+	vecidx_slot_write(handle, VECIDX_RUN_RERANK, extension, rerank, inserter->logged);
 }
 
 /* Puts a new extension in front of the node's chain. */
@@ -757,8 +796,7 @@ attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 		vecidx_edit_abandon(&edit);
 		return NO_ROOM;
 	}
-	seal_vectors(inserter, extension, version, VECIDX_EXTENSION);
-	write_vectors(inserter, extension, 1);
+	write_blank_vectors(inserter, extension, version);
 	refs[1].slot = extension;
 	vecidx_edit_slots(&edit, handle, refs, 2);
 	owner = refs[0].image;
@@ -775,12 +813,44 @@ attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 	more->upper = node;
 	more->next = owner->next;
 	append_tid(handle, more, tid);
+	vecidx_roster_note(handle, tid, extension);
 	owner->next = extension;
 	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, owner);
 	meta->state.extensions++;
 	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
 	return ATTACHED;
+}
+
+/*
+ * Attaches the TID to the node whose life twin_version tells; false if that
+ * has ended.  inserter->adjacency is a copy of its slot.
+ */
+static bool
+attach_to_twin(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
+{
+	VecIdxAdjacencySlot *slot = inserter->adjacency;
+
+	for (;;)
+	{
+		AttachResult result = NO_ROOM;
+		uint32		first = slot->next;
+
+		if (slot->tids < VECIDX_INLINE_TIDS)
+			result = attach_to_present(inserter, node, VECIDX_NONE, tid);
+		else if (first != VECIDX_NONE)
+		{
+			vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, first, slot);
+			if (slot->tids < VecIdxExtensionTids(inserter->handle->fixed.m))
+				result = attach_to_present(inserter, node, first, tid);
+		}
+		if (result == NO_ROOM)
+			result = attach_to_new(inserter, node, tid);
+		if (result != NO_ROOM)
+			return result == ATTACHED;
+		CHECK_FOR_INTERRUPTS();
+		vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, slot);
+	}
 }
 
 /* Attaches the TID to a node that has our vector; false if it has not, or not any more. */
@@ -790,18 +860,65 @@ attach_tid(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 	if (!check_twin(inserter, node))
 		return false;
 	vecidx_pause("insert-attach");
-	for (;;)
-	{
-		AttachResult result;
+	vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, inserter->adjacency);
+	return attach_to_twin(inserter, node, tid);
+}
 
-		CHECK_FOR_INTERRUPTS();
-		vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, inserter->adjacency);
-		result = attach_to_present(inserter, node, inserter->adjacency->next, tid);
-		if (result == NO_ROOM)
-			result = attach_to_new(inserter, node, tid);
-		if (result != NO_ROOM)
-			return result == ATTACHED;
+static bool
+holds_tid(const VecIdxHandle *handle, const VecIdxAdjacencySlot *slot, const ItemPointerData *tid)
+{
+	uint32		room = slot->state == VECIDX_EXTENSION ? VecIdxExtensionTids(handle->fixed.m) : VECIDX_INLINE_TIDS;
+
+	if (slot->state != VECIDX_LIVE && slot->state != VECIDX_EXTENSION)
+		return false;
+	for (uint32 i = 0; i < Min(slot->tids, room); i++)
+	{
+		if (memcmp((const char *) slot->tid + i * sizeof(ItemPointerData), tid, sizeof(ItemPointerData)) == 0)
+			return true;
 	}
+	return false;
+}
+
+/* The node with that TID, by the roster, or none.  Notes its version. */
+static uint32
+find_holder(VecIdxInserter *inserter, const ItemPointerData *tid)
+{
+	VecIdxHandle *handle = inserter->handle;
+	VecIdxAdjacencySlot *slot = inserter->adjacency;
+	uint32		node = vecidx_roster_find(handle, tid);
+
+	if (node == VECIDX_NONE)
+		return VECIDX_NONE;
+	vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, node, slot);
+	if (!holds_tid(handle, slot, tid))
+		return VECIDX_NONE;
+	if (slot->state == VECIDX_EXTENSION)
+	{
+		node = slot->upper;
+		vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, node, slot);
+	}
+	inserter->twin_version = slot->version;
+	return node;
+}
+
+/*
+ * Attaches the TID to the node that holds another, of a row with the same
+ * vector which stays there meanwhile.  False if it is not known which.
+ */
+static bool
+follow_tid(VecIdxInserter *inserter, const ItemPointerData *former, ItemPointer tid)
+{
+	uint32		node = find_holder(inserter, former);
+
+	if (node == VECIDX_NONE && vecidx_roster_missed(inserter->handle, get_hash_memory_limit()))
+		node = find_holder(inserter, former);
+	if (node == VECIDX_NONE)
+		return false;
+	vecidx_pause("insert-attach");
+	if (!attach_to_twin(inserter, node, tid))
+		return false;
+	vecidx_roster_drop(inserter->handle, former);
+	return true;
 }
 
 /* Number of searches for a place when each finds that the graph has changed too much. */
@@ -829,6 +946,7 @@ place_row(VecIdxInserter *inserter, ItemPointer tid)
 			node = create_node(inserter, tid);
 			if (node != VECIDX_NONE)
 			{
+				vecidx_roster_note(inserter->handle, tid, node);
 				vecidx_pause("insert-created");
 				link_neighbours(inserter, node, arrival->level > 0 ? raise_node(inserter, node) : VECIDX_NONE);
 				return node;
@@ -927,6 +1045,7 @@ typedef struct Statement
 	VecIdxHandle *handle;
 	VecIdxInserter *inserter;	/* NULL while dimensions are not known */
 	uint64		build;			/* of the index, when the inserter was made */
+	const ResultRelInfo *table; /* that the rows go into, if it is known */
 	MemoryContext context;		/* holds all of it */
 	MemoryContext row;			/* reset after each row */
 } Statement;
@@ -942,6 +1061,7 @@ begin_statement(Relation index, IndexInfo *info)
 	statement->row = AllocSetContextCreate(context, "vecidx row", ALLOCSET_DEFAULT_SIZES);
 	statement->handle = vecidx_handle_acquire(index);
 	vecidx_handle_release_with(statement->handle, context);
+	statement->table = vecidx_former_table(info);
 	info->ii_AmCache = statement;
 	return statement;
 }
@@ -986,6 +1106,17 @@ insert_row(Statement *statement, Datum value, ItemPointer tid, bool unchanged)
 	add_row(statement_inserter(statement), row, tid, unchanged);
 }
 
+/* A row whose former version has the same values goes where that is; false if it is not known where. */
+static bool
+follow_former(Statement *statement, const IndexInfo *info, const Datum *values, const bool *isnull, ItemPointer tid)
+{
+	ItemPointerData former;
+
+	return statement->table != NULL && statement->handle->fixed.dimensions > 0 &&
+		vecidx_former_tid(statement->table, info, values, isnull, &former) &&
+		follow_tid(statement_inserter(statement), &former, tid);
+}
+
 bool
 vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap pg_attribute_unused(),
 			  IndexUniqueCheck unique pg_attribute_unused(), bool unchanged, IndexInfo *info)
@@ -999,7 +1130,8 @@ vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 		statement = begin_statement(index, info);
 	statement->handle->index = index;
 	old = MemoryContextSwitchTo(statement->row);
-	insert_row(statement, values[0], tid, unchanged);
+	if (!unchanged || !follow_former(statement, info, values, isnull, tid))
+		insert_row(statement, values[0], tid, unchanged);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(statement->row);
 	return false;

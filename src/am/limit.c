@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "am/am.h"
+#include "am/former.h"
 #include "am/limit.h"
 
 typedef struct LimitedScan
@@ -108,6 +109,8 @@ visit_node(PlanState *node, void *context)
 		if (scan != NULL)
 			remember((LimitState *) node, scan, context);
 	}
+	if (IsA(node, ModifyTableState))
+		vecidx_former_watch((ModifyTableState *) node, context);
 	return planstate_tree_walker(node, visit_node, context);
 }
 

@@ -114,7 +114,7 @@ copy_page(Vacuum *vacuum, VecIdxRunKind run, uint32 first, uint32 end)
 	const VecIdxRun *r = &handle->layout.run[run];
 	uint32		offset;
 	BlockNumber block = vecidx_handle_locate(handle, run, first, &offset);
-	uint32		count = r->per_page;
+	uint32		count = vecidx_handle_page_slots(handle, run, first, end);
 	Page		page;
 	Buffer		buffer;
 
@@ -122,8 +122,6 @@ copy_page(Vacuum *vacuum, VecIdxRunKind run, uint32 first, uint32 end)
 	buffer = vecidx_buffer_share(handle->index, block, r->kind, vecidx_handle_first(handle, run, first), &page);
 	memcpy(vacuum->page, page, BLCKSZ);
 	vecidx_buffer_release(buffer);
-	while (count > 1 && (first + count > end || vecidx_handle_first(handle, run, first + count - 1) != first))
-		count--;
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (!vecidx_slot_sealed(&handle->layout, run, vacuum->page + offset + i * r->size))

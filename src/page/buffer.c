@@ -4,6 +4,9 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/rmgr.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
 #include "port/pg_crc32c.h"
@@ -12,6 +15,7 @@
 
 #include "compat.h"
 #include "page/buffer.h"
+#include "page/delta.h"
 
 /* CRC-32C of some bytes. */
 static uint32
@@ -138,57 +142,147 @@ vecidx_edit_begin(VecIdxEdit *edit, Relation index, bool logged)
 	edit->index = index;
 	edit->logged = logged;
 	edit->pages = 0;
-	edit->xlog = logged ? GenericXLogStart(index) : NULL;
+}
+
+/* The page of that block, if it is in the edit. */
+static VecIdxEdited *
+find_edited(VecIdxEdit *edit, BlockNumber block)
+{
+	for (int i = 0; i < edit->pages; i++)
+	{
+		if (BufferGetBlockNumber(edit->page[i].buffer) == block)
+			return &edit->page[i];
+	}
+	return NULL;
+}
+
+static VecIdxEdited *
+add_edited(VecIdxEdit *edit, const VecIdxPart *part)
+{
+	VecIdxEdited *edited = &edit->page[edit->pages];
+	Page		page;
+
+	Assert(edit->pages < VECIDX_EDIT_PAGES);
+	Assert(edit->pages == 0 || BufferGetBlockNumber(edited[-1].buffer) < part->block);
+	edited->buffer = vecidx_buffer_pin(edit->index, part->block, part->recent);
+	LockBuffer(edited->buffer, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(edited->buffer);
+	edited->fresh = PageIsNew(page);
+	edited->low = edited->high = 0;
+	edit->pages++;
+	if (!edited->fresh)
+		vecidx_page_check(edit->index, part->block, page, part->kind, part->first);
+	else
+	{
+		vecidx_page_init(edit->logged ? edited->image.data : page, part->kind, part->first);
+		edited->high = BLCKSZ;
+	}
+	return edited;
+}
+
+/* Copies what of the part is not in the image yet, and what lies between. */
+static void
+copy_part(VecIdxEdited *edited, const VecIdxPart *part)
+{
+	const char *page = BufferGetPage(edited->buffer);
+	uint32		low = TYPEALIGN_DOWN(VECIDX_DELTA_STRIDE, part->offset);
+	uint32		high = TYPEALIGN(VECIDX_DELTA_STRIDE, part->offset + part->size);
+
+	if (edited->high == 0)
+		edited->low = edited->high = low;
+	if (low < edited->low)
+	{
+		memcpy(edited->image.data + low, page + low, edited->low - low);
+		edited->low = low;
+	}
+	if (high > edited->high)
+	{
+		memcpy(edited->image.data + edited->high, page + edited->high, high - edited->high);
+		edited->high = high;
+	}
+}
+
+void *
+vecidx_edit_part(VecIdxEdit *edit, const VecIdxPart *part)
+{
+	VecIdxEdited *edited = find_edited(edit, part->block);
+
+	if (edited == NULL)
+		edited = add_edited(edit, part);
+	if (!edit->logged)
+		return BufferGetPage(edited->buffer) + part->offset;
+	copy_part(edited, part);
+	return edited->image.data + part->offset;
 }
 
 Page
 vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind kind, uint32 first)
 {
-	Buffer		buffer;
-	Page		page;
-	bool		fresh;
-	int			i;
+	VecIdxPart	part = {block, kind, first, 0, BLCKSZ, InvalidBuffer};
 
-	for (i = 0; i < edit->pages; i++)
-	{
-		if (BufferGetBlockNumber(edit->buffer[i]) == block)
-			return edit->page[i];
-	}
-	Assert(edit->pages < MAX_GENERIC_XLOG_PAGES);
-	Assert(i == 0 || BufferGetBlockNumber(edit->buffer[i - 1]) < block);
-
-	buffer = ReadBuffer(edit->index, block);
-	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
-	page = BufferGetPage(buffer);
-	fresh = PageIsNew(page);
-	if (!fresh)
-		vecidx_page_check(edit->index, block, page, kind, first);
-	if (edit->logged)
-		page = GenericXLogRegisterBuffer(edit->xlog, buffer, fresh ? GENERIC_XLOG_FULL_IMAGE : 0);
-	if (fresh)
-		vecidx_page_init(page, kind, first);
-	edit->buffer[i] = buffer;
-	edit->page[i] = page;
-	edit->pages++;
-	return page;
+	return vecidx_edit_part(edit, &part);
 }
 
 static void
 release_pages(VecIdxEdit *edit)
 {
 	while (edit->pages > 0)
-		UnlockReleaseBuffer(edit->buffer[--edit->pages]);
+		UnlockReleaseBuffer(edit->page[--edit->pages].buffer);
+}
+
+/* Puts the images into the buffers; notes the deltas. */
+static void
+apply_images(const VecIdxEdit *edit, VecIdxDelta *deltas)
+{
+	for (int i = 0; i < edit->pages; i++)
+	{
+		const VecIdxEdited *edited = &edit->page[i];
+		Page		page = BufferGetPage(edited->buffer);
+
+		vecidx_delta_find(page, edited->image.data, edited->low, edited->high, &deltas[i]);
+		vecidx_delta_apply(&deltas[i], page);
+		MarkBufferDirty(edited->buffer);
+	}
+}
+
+/* One record of generic WAL for what has been applied. */
+static void
+log_deltas(const VecIdxEdit *edit, VecIdxDelta *deltas)
+{
+	XLogRecPtr	lsn;
+
+	XLogBeginInsert();
+	for (int i = 0; i < edit->pages; i++)
+	{
+		const VecIdxEdited *edited = &edit->page[i];
+
+		XLogRegisterBuffer(i, edited->buffer, edited->fresh ? REGBUF_FORCE_IMAGE | REGBUF_STANDARD : REGBUF_STANDARD);
+		if (!edited->fresh && deltas[i].size > 0)
+			XLogRegisterBufData(i, deltas[i].bytes, deltas[i].size);
+	}
+	lsn = XLogInsert(RM_GENERIC_ID, 0);
+	for (int i = 0; i < edit->pages; i++)
+		PageSetLSN(BufferGetPage(edit->page[i].buffer), lsn);
 }
 
 void
 vecidx_edit_finish(VecIdxEdit *edit)
 {
+	/* one finish at a time, even when an edit is made within another */
+	static VecIdxDelta deltas[VECIDX_EDIT_PAGES];
+
 	if (edit->logged)
-		GenericXLogFinish(edit->xlog);
+	{
+		START_CRIT_SECTION();
+		apply_images(edit, deltas);
+		if (RelationNeedsWAL(edit->index))
+			log_deltas(edit, deltas);
+		END_CRIT_SECTION();
+	}
 	else
 	{
 		for (int i = 0; i < edit->pages; i++)
-			MarkBufferDirty(edit->buffer[i]);
+			MarkBufferDirty(edit->page[i].buffer);
 	}
 	release_pages(edit);
 }
@@ -196,9 +290,23 @@ vecidx_edit_finish(VecIdxEdit *edit)
 void
 vecidx_edit_abandon(VecIdxEdit *edit)
 {
-	if (edit->logged)
-		GenericXLogAbort(edit->xlog);
 	release_pages(edit);
+}
+
+bool
+vecidx_buffer_heap_root(Buffer buffer, ItemPointer tid)
+{
+	OffsetNumber roots[MaxHeapTuplesPerPage];
+	OffsetNumber root;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	heap_get_root_tuples(BufferGetPage(buffer), roots);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	root = roots[ItemPointerGetOffsetNumber(tid) - 1];
+	if (root == InvalidOffsetNumber)
+		return false;
+	ItemPointerSetOffsetNumber(tid, root);
+	return true;
 }
 
 void

@@ -19,15 +19,26 @@
 #include "compat.h"
 #include "page/page.h"
 
+/* Generic WAL has no records of more pages. */
+#define VECIDX_EDIT_PAGES	MAX_GENERIC_XLOG_PAGES
+
+/* A page of an edit. */
+typedef struct VecIdxEdited
+{
+	Buffer		buffer;
+	bool		fresh;			/* never written before: logged as a whole */
+	uint32		low;			/* what of the image is there: from this byte */
+	uint32		high;			/* to before this one */
+	PGAlignedBlock image;		/* what the page will be, if the edit is logged */
+} VecIdxEdited;
+
 /* A set of page changes that becomes one WAL record, or none while an index is built. */
 typedef struct VecIdxEdit
 {
 	Relation	index;
 	bool		logged;
-	GenericXLogState *xlog;
 	int			pages;
-	Buffer		buffer[MAX_GENERIC_XLOG_PAGES];
-	Page		page[MAX_GENERIC_XLOG_PAGES];
+	VecIdxEdited page[VECIDX_EDIT_PAGES];
 } VecIdxEdit;
 
 extern uint32 vecidx_crc(const void *data, Size size);
@@ -60,17 +71,36 @@ extern Buffer vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageK
 /* The same kind of check for a page that the caller has locked. */
 extern void vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first);
 
+/* Bytes of a page that are to be changed. */
+typedef struct VecIdxPart
+{
+	BlockNumber block;
+	VecIdxPageKind kind;		/* that the page must be of */
+	uint32		first;			/* its first slot */
+	uint32		offset;
+	uint32		size;
+	Buffer		recent;			/* where the page may still be, or InvalidBuffer */
+} VecIdxPart;
+
 /*
- * An edit.  vecidx_edit_page locks the page exclusively and returns the image
- * to change; a page that was never written is initialized; asking twice for a
- * block gives the same image.  finish applies, logs, unlocks and unpins all
+ * An edit.  vecidx_edit_part locks the page exclusively and returns the image
+ * of the part, to be changed; a page that was never written is initialized;
+ * asking twice gives the same image.  vecidx_edit_page makes all of a page the
+ * part, and returns its beginning.  finish applies, logs, unlocks and unpins all
  * pages; abandon unlocks and unpins, and drops
  * changes made so far (there must be none when the edit is not logged).
  */
 extern void vecidx_edit_begin(VecIdxEdit *edit, Relation index, bool logged);
+extern void *vecidx_edit_part(VecIdxEdit *edit, const VecIdxPart *part);
 extern Page vecidx_edit_page(VecIdxEdit *edit, BlockNumber block, VecIdxPageKind kind, uint32 first);
 extern void vecidx_edit_finish(VecIdxEdit *edit);
 extern void vecidx_edit_abandon(VecIdxEdit *edit);
+
+/*
+ * Of a table's page: makes the TID of a heap-only row version, which the page
+ * holds, that of the first of its chain; false if it has none.
+ */
+extern bool vecidx_buffer_heap_root(Buffer buffer, ItemPointer tid);
 
 /* Makes sure that the fork has at least that many blocks.  Takes the extension lock. */
 extern void vecidx_buffer_extend(Relation index, BlockNumber blocks);

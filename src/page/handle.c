@@ -182,6 +182,7 @@ reset_handle(VecIdxHandle *handle, const VecIdxMetaFixed *fixed)
 	handle->map = NULL;
 	handle->mapped = 0;
 	handle->entries = NULL;
+	handle->roster = NULL;
 	MemoryContextReset(handle->context);
 	if (fixed->dimensions > 0)
 	{
@@ -308,17 +309,20 @@ vecidx_handle_locate_behind(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot
 }
 
 Buffer
+vecidx_handle_recent(VecIdxHandle *handle, BlockNumber block)
+{
+	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped || vecidx_handle_touches(handle))
+		return InvalidBuffer;
+	return handle->map[block];
+}
+
+Buffer
 vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 {
-	Buffer		buffer;
-	Buffer		recent = InvalidBuffer;
+	Buffer		recent = vecidx_handle_recent(handle, block);
+	Buffer		buffer = vecidx_buffer_pin(handle->index, block, recent);
 
-	if (handle->access == VECIDX_ACCESS_PINNED || block >= handle->mapped)
-		return ReadBuffer(handle->index, block);
-	if (!vecidx_handle_touches(handle))
-		recent = handle->map[block];
-	buffer = vecidx_buffer_pin(handle->index, block, recent);
-	if (buffer != recent)
+	if (buffer != recent && block < handle->mapped)
 		handle->map[block] = InvalidBuffer;
 	return buffer;
 }
@@ -362,4 +366,14 @@ vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot)
 	place = vecidx_layout_place(&handle->layout, run, slot);
 	first = vecidx_layout_first(&handle->layout, place.extent, run);
 	return slot - (slot - first) % r->per_page;
+}
+
+uint32
+vecidx_handle_page_slots(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, uint32 end)
+{
+	uint32		count = handle->layout.run[run].per_page;
+
+	while (count > 1 && (first + count > end || vecidx_handle_first(handle, run, first + count - 1) != first))
+		count--;
+	return count;
 }

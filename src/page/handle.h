@@ -14,6 +14,7 @@
 #include "page/layout.h"
 
 typedef struct VecIdxEntries VecIdxEntries; /* graph/entry.h */
+typedef struct VecIdxRoster VecIdxRoster;	/* am/roster.h */
 
 /* How a search reaches the pages that steer it. */
 typedef enum VecIdxPageAccess
@@ -55,6 +56,7 @@ typedef struct VecIdxHandle
 	uint32		pressed;		/* scans left until it is seldom again; 0: all pages wanted of late were there */
 	uint32		visits;			/* counts visits that the buffer manager does not, so that some of them do */
 	VecIdxEntries *entries;		/* entry nodes, made by the graph layer in context */
+	VecIdxRoster *roster;		/* where TIDs are, likewise by the access method */
 
 	/* bookkeeping */
 	Oid			relid;
@@ -107,6 +109,9 @@ vecidx_handle_knows(const VecIdxHandle *handle, BlockNumber block)
 	return block < handle->mapped && handle->map[block] != InvalidBuffer;
 }
 
+/* The buffer where the block was last seen, now and then none, so that the buffer manager learns of visits. */
+extern Buffer vecidx_handle_recent(VecIdxHandle *handle, BlockNumber block);
+
 /*
  * Says that a block will be read, if it is not known where it is: remembers
  * where it is, or has it read in the background.
@@ -132,6 +137,9 @@ vecidx_handle_forget(VecIdxHandle *handle, BlockNumber block)
 
 /* First slot of the page that holds a slot: what the page's tail says. */
 extern uint32 vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);
+
+/* Of the page that begins with slot "first": how many slots below "end" it holds. */
+extern uint32 vecidx_handle_page_slots(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, uint32 end);
 
 /* What handles acquired from now on do; set by the setting of the same name. */
 extern VecIdxPageAccess vecidx_page_access;

@@ -182,13 +182,15 @@ vecidx_slot_write(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *by
 void *
 vecidx_edit_slot(VecIdxEdit *edit, VecIdxHandle *handle, VecIdxRunKind run, uint32 slot)
 {
-	uint32		offset;
-	BlockNumber block = vecidx_handle_locate(handle, run, slot, &offset);
-	Page		page;
+	VecIdxPart	part;
 
 	Assert(handle->layout.run[run].span == 1);
-	page = vecidx_edit_page(edit, block, handle->layout.run[run].kind, vecidx_handle_first(handle, run, slot));
-	return (char *) page + offset;
+	part.block = vecidx_handle_locate(handle, run, slot, &part.offset);
+	part.kind = handle->layout.run[run].kind;
+	part.first = vecidx_handle_first(handle, run, slot);
+	part.size = handle->layout.run[run].size;
+	part.recent = vecidx_handle_recent(handle, part.block);
+	return vecidx_edit_part(edit, &part);
 }
 
 void

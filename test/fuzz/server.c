@@ -16,6 +16,7 @@
 
 #include "access/genam.h"
 #include "access/generic_xlog.h"
+#include "access/heapam.h"
 #include "access/relscan.h"
 #include "access/xloginsert.h"
 #include "miscadmin.h"
@@ -33,6 +34,7 @@
 #include "am/ahead.h"
 #include "am/exact.h"
 #include "am/explain.h"
+#include "am/former.h"
 #include "am/limit.h"
 #include "am/pause.h"
 #include "compat.h"
@@ -238,7 +240,6 @@ MemoryContextRegisterResetCallback(MemoryContext context, MemoryContextCallback 
 sigjmp_buf *PG_exception_stack = NULL;
 ErrorContextCallback *error_context_stack = NULL;
 volatile sig_atomic_t InterruptPending = false;
-volatile uint32 CritSectionCount = 0;
 int			work_mem = 4096;
 int			NBuffers = MOST_BLOCKS;
 int			NLocBuffer = 0;
@@ -509,51 +510,33 @@ log_newpage_buffer(Buffer buffer, bool page_std)
 	return InvalidXLogRecPtr;
 }
 
-/* Generic WAL: images that are copied back. */
+/* WAL: what is registered must be locked; nothing is kept. */
 
-struct GenericXLogState
+volatile uint32 CritSectionCount;
+int			wal_level = WAL_LEVEL_REPLICA;
+
+void
+XLogBeginInsert(void)
 {
-	int			count;
-	Buffer		buffer[MAX_GENERIC_XLOG_PAGES];
-	char	   *image[MAX_GENERIC_XLOG_PAGES];
-};
-
-GenericXLogState *
-GenericXLogStart(Relation rel)
-{
-	return palloc0(sizeof(GenericXLogState));
-}
-
-Page
-GenericXLogRegisterBuffer(GenericXLogState *state, Buffer buffer, int flags)
-{
-	int			i = state->count++;
-
-	if (i >= MAX_GENERIC_XLOG_PAGES)
-		fuzz_fail("too many pages in one WAL record");
-	state->buffer[i] = buffer;
-	state->image[i] = palloc(BLCKSZ);
-	memcpy(state->image[i], BufferGetPage(buffer), BLCKSZ);
-	return (Page) state->image[i];
 }
 
 void
-GenericXLogAbort(GenericXLogState *state)
+XLogRegisterBuffer(uint8 block_id, Buffer buffer, uint8 flags)
 {
-	while (state->count > 0)
-		pfree(state->image[--state->count]);
-	pfree(state);
+	if (block_id >= MAX_GENERIC_XLOG_PAGES)
+		fuzz_fail("too many pages in one WAL record");
+	if (locks[buffer - 1] != BUFFER_LOCK_EXCLUSIVE)
+		fuzz_fail("block %d is logged without its lock", buffer - 1);
+}
+
+void
+XLogRegisterBufData(uint8 block_id, VecIdxWalBytes data, VecIdxWalSize len)
+{
 }
 
 XLogRecPtr
-GenericXLogFinish(GenericXLogState *state)
+XLogInsert(RmgrId rmid, uint8 info)
 {
-	for (int i = 0; i < state->count; i++)
-	{
-		MarkBufferDirty(state->buffer[i]);
-		memcpy(BufferGetPage(state->buffer[i]), state->image[i], BLCKSZ);
-	}
-	GenericXLogAbort(state);
 	return InvalidXLogRecPtr;
 }
 
@@ -626,6 +609,33 @@ hash_seq_search(HASH_SEQ_STATUS *status)
 }
 
 /* What else is called. */
+
+/* Tables have no pages here. */
+void
+heap_get_root_tuples(Page page, OffsetNumber *root_offsets)
+{
+	fuzz_fail("a table's page is looked at");
+}
+
+/* Nor are rows updated by an executor. */
+const ResultRelInfo *
+vecidx_former_table(const IndexInfo *info)
+{
+	return NULL;
+}
+
+bool
+vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, const Datum *values,
+				  const bool *isnull, ItemPointer tid)
+{
+	return false;
+}
+
+size_t
+get_hash_memory_limit(void)
+{
+	return 1024 * 1024;
+}
 
 void
 CacheRegisterRelcacheCallback(RelcacheCallbackFunction func, Datum arg)

@@ -169,6 +169,7 @@ main(void)
 	suite_hostile();
 	suite_choose();
 	suite_sketch();
+	suite_delta();
 	finish_case();
 	printf("unit: %d passed, %d failed\n", passed, failed);
 	return failed == 0 ? 0 : 1;

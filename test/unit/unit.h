@@ -49,5 +49,6 @@ extern void suite_decode(void);
 extern void suite_hostile(void);
 extern void suite_choose(void);
 extern void suite_sketch(void);
+extern void suite_delta(void);
 
 #endif							/* UNIT_H */

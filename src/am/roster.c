@@ -1,0 +1,265 @@
+/*
+ * roster.c
+ *	  In which slot a TID was last seen.
+ *
+ * The pages lead from nodes to TIDs.  A backend whose updates leave vectors
+ * alone has to go the other way again and again; so it keeps a table, made in
+ * a pass over the adjacency slots.  What others insert or vacuum meanwhile is
+ * not followed: who reads the roster looks into the slot.
+ *
+ * A bucket is a line of the processor's cache.  A TID goes into the emptier of
+ * two; when both are full, one entry makes way for another.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "am/roster.h"
+#include "page/slot.h"
+
+/* As many pages are read in a pass, about, while a row is looked for by its vector. */
+#define PAGES_PER_MISS	32
+
+#define BUCKET_ENTRIES	8
+
+typedef struct Entry
+{
+	uint32		tag;			/* of the TID */
+	uint32		slot;			/* VECIDX_NONE: empty */
+} Entry;
+
+struct VecIdxRoster
+{
+	uint32		missed;			/* since the last pass */
+	uint32		tids;			/* that the last pass met */
+	uint32		buckets;		/* 0 before the first pass */
+	Entry	   *entries;		/* aligned to buckets */
+	void	   *memory;
+};
+
+/* Where a TID may be. */
+typedef struct Places
+{
+	uint32		tag;
+	Entry	   *bucket[2];
+} Places;
+
+static Entry *
+nth_bucket(const VecIdxRoster *roster, uint32 hash)
+{
+	return roster->entries + ((uint64) hash * roster->buckets >> 32) * BUCKET_ENTRIES;
+}
+
+static inline uint64
+mix(uint64 hash)
+{
+	hash *= UINT64CONST(0xD6E8FEB86659FD93);
+	return hash ^ hash >> 32;
+}
+
+static Places
+find_places(const VecIdxRoster *roster, const ItemPointerData *tid)
+{
+	uint64		hash = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
+	uint64		first = mix(mix(hash));
+	uint64		second = mix(first);
+
+	return (Places)
+	{
+		(uint32) first, {nth_bucket(roster, (uint32) (first >> 32)), nth_bucket(roster, (uint32) (second >> 32))}
+	};
+}
+
+/* The entry of the tag; NULL if there is none. */
+static Entry *
+find_entry(const Places *places)
+{
+	for (int i = 0; i < 2; i++)
+	{
+		for (Entry *entry = places->bucket[i]; entry < places->bucket[i] + BUCKET_ENTRIES; entry++)
+		{
+			if (entry->tag == places->tag && entry->slot != VECIDX_NONE)
+				return entry;
+		}
+	}
+	return NULL;
+}
+
+/* Has the handle a roster, with anything in it? */
+static inline bool
+is_made(const VecIdxHandle *handle)
+{
+	return handle->roster != NULL && handle->roster->buckets > 0;
+}
+
+uint32
+vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid)
+{
+	Places		places;
+	const Entry *entry;
+
+	if (!is_made(handle))
+		return VECIDX_NONE;
+	places = find_places(handle->roster, tid);
+	entry = find_entry(&places);
+	return entry != NULL ? entry->slot : VECIDX_NONE;
+}
+
+void
+vecidx_roster_drop(VecIdxHandle *handle, const ItemPointerData *tid)
+{
+	Places		places;
+	Entry	   *entry;
+
+	if (!is_made(handle))
+		return;
+	places = find_places(handle->roster, tid);
+	entry = find_entry(&places);
+	if (entry != NULL)
+		entry->slot = VECIDX_NONE;
+}
+
+/* An empty entry of the emptier bucket, or one that makes way. */
+static Entry *
+choose_entry(const Places *places)
+{
+	Entry	   *chosen = &places->bucket[0][places->tag % BUCKET_ENTRIES];
+	int			most = 0;
+
+	for (int i = 0; i < 2; i++)
+	{
+		Entry	   *last = NULL;
+		int			empty = 0;
+
+		for (Entry *entry = places->bucket[i]; entry < places->bucket[i] + BUCKET_ENTRIES; entry++)
+		{
+			if (entry->slot != VECIDX_NONE)
+				continue;
+			last = entry;
+			empty++;
+		}
+		if (empty > most)
+		{
+			chosen = last;
+			most = empty;
+		}
+	}
+	return chosen;
+}
+
+void
+vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot)
+{
+	Places		places;
+	Entry	   *entry;
+
+	if (!is_made(handle))
+		return;
+	places = find_places(handle->roster, tid);
+	entry = find_entry(&places);
+	if (entry == NULL)
+		entry = choose_entry(&places);
+	*entry = (Entry) {places.tag, slot};
+}
+
+/* Makes room for so many entries, all empty. */
+static void
+make_table(VecIdxHandle *handle, uint32 entries)
+{
+	VecIdxRoster *roster = handle->roster;
+	Size		size;
+
+	if (roster->memory != NULL)
+		pfree(roster->memory);
+	roster->memory = NULL;
+	roster->buckets = 0;
+	size = (Size) (entries / BUCKET_ENTRIES + 1) * BUCKET_ENTRIES * sizeof(Entry);
+	roster->memory = MemoryContextAllocHuge(handle->context, size + PG_CACHE_LINE_SIZE);
+	roster->entries = (Entry *) TYPEALIGN(PG_CACHE_LINE_SIZE, roster->memory);
+	memset(roster->entries, 0xFF, size);
+	roster->buckets = entries / BUCKET_ENTRIES + 1;
+}
+
+static void
+note_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot)
+{
+	uint32		room = slot->state == VECIDX_EXTENSION ? VecIdxExtensionTids(handle->fixed.m) : VECIDX_INLINE_TIDS;
+	uint32		count = Min(slot->tids, room);
+
+	if (slot->state != VECIDX_LIVE && slot->state != VECIDX_EXTENSION)
+		return;
+	handle->roster->tids += count;
+	for (uint32 i = 0; i < count; i++)
+	{
+		ItemPointerData tid;
+
+		memcpy(&tid, (const char *) slot->tid + i * sizeof(ItemPointerData), sizeof(ItemPointerData));
+		vecidx_roster_note(handle, &tid, slot->node);
+	}
+}
+
+/* Notes what stands on the page that begins with slot "first"; returns the number of its slots below "end". */
+static uint32
+note_page(VecIdxHandle *handle, uint32 first, uint32 end)
+{
+	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_ADJACENCY];
+	uint32		count = vecidx_handle_page_slots(handle, VECIDX_RUN_ADJACENCY, first, end);
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, first, &offset);
+	Page		page;
+	Buffer		buffer = vecidx_buffer_share(handle->index, block, run->kind, first, &page);
+
+	for (uint32 i = 0; i < count; i++)
+		note_slot(handle, (const VecIdxAdjacencySlot *) ((char *) page + offset + i * run->size));
+	vecidx_buffer_release(buffer);
+	return count;
+}
+
+/* Pages that a pass has read ahead. */
+#define PASS_AHEAD		32
+
+static void
+make_pass(VecIdxHandle *handle)
+{
+	uint32		end = handle->state.nodes;
+	uint32		ahead = PASS_AHEAD * handle->layout.run[VECIDX_RUN_ADJACENCY].per_page;
+
+	handle->roster->tids = 0;
+	for (uint32 first = 0; first < end;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ahead < end - first)
+			vecidx_handle_announce_slot(handle, VECIDX_RUN_ADJACENCY, first + ahead);
+		first += note_page(handle, first, end);
+	}
+}
+
+/* TIDs that a pass will meet, about. */
+static uint64
+guess_tids(const VecIdxHandle *handle)
+{
+	const VecIdxMetaState *state = &handle->state;
+	uint64		guess = state->nodes + (uint64) state->extensions * VecIdxExtensionTids(handle->fixed.m) / 2;
+
+	return Max(guess, handle->roster->tids);
+}
+
+bool
+vecidx_roster_missed(VecIdxHandle *handle, Size memory)
+{
+	uint32		pages = handle->state.nodes / handle->layout.run[VECIDX_RUN_ADJACENCY].per_page;
+	uint64		tids;
+	uint64		room = memory / sizeof(Entry);
+
+	if (handle->roster == NULL)
+		handle->roster = MemoryContextAllocZero(handle->context, sizeof(VecIdxRoster));
+	tids = guess_tids(handle);
+	/* a roster of less than half of them would not be worth its passes */
+	if (++handle->roster->missed <= pages / PAGES_PER_MISS || room < tids / 2)
+		return false;
+	handle->roster->missed = 0;
+	make_table(handle, (uint32) Min(Min(room, tids + tids / 2), PG_UINT32_MAX / 2));
+	make_pass(handle);
+	return true;
+}

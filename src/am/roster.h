@@ -1,0 +1,27 @@
+/*
+ * roster.h
+ *	  In which slot a TID was last seen.
+ */
+#ifndef VECIDX_ROSTER_H
+#define VECIDX_ROSTER_H
+
+#include "page/handle.h"
+
+/* The slot that held the TID when it was noted, or VECIDX_NONE.  A hint: it may not hold it any more. */
+extern uint32 vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid);
+
+/* Notes where a TID is now, if there is a roster. */
+extern void vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot);
+
+/* The TID will not be asked for again, in all likelihood: its place is for others. */
+extern void vecidx_roster_drop(VecIdxHandle *handle, const ItemPointerData *tid);
+
+/*
+ * A TID of the index was not found.  When looking for such by their vectors
+ * has cost as much as a pass over all slots would, makes the pass; true if the
+ * roster is new.  It takes no more than "memory" bytes, as long as the handle
+ * lives.
+ */
+extern bool vecidx_roster_missed(VecIdxHandle *handle, Size memory);
+
+#endif							/* VECIDX_ROSTER_H */
