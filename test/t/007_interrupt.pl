@@ -165,7 +165,8 @@ srand(1);
 my $build = 'CREATE INDEX t_embedding ON t USING vecidx (embedding real_l2_ops)';
 my $build_wide = 'CREATE INDEX wide_embedding ON wide USING vecidx (embedding real_cosine_ops)';
 
-foreach my $phase ('sampling table', 'loading tuples', 'writing pages', 'calibrating searches')
+foreach my $phase ('sampling table', 'loading tuples', 'finding near tuples', 'linking near tuples',
+	'writing pages', 'calibrating searches', 'inserting held tuples', 'writing WAL')
 {
 	foreach my $blow (sort keys %answers)
 	{
