@@ -153,6 +153,7 @@ ISOLATION = \
 	same_vector \
 	search_cancel \
 	search_prepared \
+	update_former \
 	update_nearest \
 	vacuum_scan_insert
 
