@@ -156,6 +156,7 @@ ISOLATION = \
 	same_vector \
 	search_cancel \
 	search_prepared \
+	update_former \
 	update_nearest \
 	vacuum_scan_insert
 

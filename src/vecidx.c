@@ -5,20 +5,29 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "miscadmin.h"
 
 #include "am/explain.h"
 #include "am/junk.h"
 #include "am/limit.h"
 #include "am/pause.h"
 #include "options.h"
+#include "quant/quant.h"
 
 PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
+static void
+answer_cancel(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
 void
 _PG_init(void)
 {
+	vecidx_quant_yield = answer_cancel;
 	vecidx_pause_init();
 	vecidx_options_init();
 	vecidx_junk_init();

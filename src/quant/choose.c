@@ -218,6 +218,7 @@ measure(const VecIdxSample *sample, VecIdxEvidence *evidence)
 
 	for (int i = 0; i < asked; i++)
 	{
+		vecidx_quant_yield();
 		if (ask_probe(sample, probe_row(sample, asked, i), &probes[count]))
 			count++;
 	}

@@ -51,6 +51,12 @@ typedef struct VecIdxQuantParams
 	uint64		seed;			/* of the rotation */
 } VecIdxQuantParams;
 
+/*
+ * Called again and again by what takes long: choosing codes, making a
+ * sketcher.  In the server it answers a cancel, and so need not return.
+ */
+extern void (*vecidx_quant_yield) (void);
+
 /* A quantizer: parameters with all that is derived from them.  Read-only after init. */
 typedef struct VecIdxQuantizer VecIdxQuantizer;
 

@@ -6,6 +6,13 @@
 
 #include "quant/quant_internal.h"
 
+static void
+go_on(void)
+{
+}
+
+void		(*vecidx_quant_yield) (void) = go_on;
+
 /*
  * Step and error for B = 1 .. 8 on normal data of unit deviation.  The step
  * makes <r, y> / (|r| |y|) largest; the error is sqrt(1 / cos^2 - 1) there.

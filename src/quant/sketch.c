@@ -185,6 +185,7 @@ straighten_axes(Sample *sample)
 		double		before = sqrt(vecidx_sum_squares(axis, n));
 		double		norm = 0;
 
+		vecidx_quant_yield();
 		for (int pass = 0; pass < 4; pass++)
 		{
 			if (before > 0)
@@ -242,6 +243,7 @@ multiply_axes(Sample *sample, float *panel)
 	{
 		float	   *products = sample->products + (Size) p * sample->count * VECIDX_PANEL;
 
+		vecidx_quant_yield();
 		fill_panel(sample, p, panel);
 		kernels->panel_f32(sample->rows, sample->count, panel, sample->dimensions, products, VECIDX_PANEL);
 		kernels->panel_f32(sample->columns, sample->dimensions, products, sample->count, panel, VECIDX_PANEL);
@@ -302,6 +304,7 @@ measure_axes(VecIdxSketcher *sketcher, const Sample *sample)
 
 	for (int i = 0; i < sample->count; i++)
 	{
+		vecidx_quant_yield();
 		squares[i] = 0;
 		for (int j = 0; j < Min(sample->width, sample->dimensions); j++)
 		{

@@ -116,7 +116,7 @@ $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'base', has_streaming => 1);
 $standby->append_conf('postgresql.conf', <<EOT);
-max_standby_streaming_delay = 10s
+max_standby_streaming_delay = 2s
 shared_buffers = 4MB
 EOT
 $standby->start;
@@ -125,6 +125,14 @@ create_mixed_table($primary, 'built', 500, $dimensions);
 create_mixed_table($primary, 'begun', 0, $dimensions);
 $primary->safe_psql('postgres', "CREATE INDEX ${_}_cosine ON $_ USING vecidx (embedding real_cosine_ops)") foreach @tables;
 $primary->wait_for_catchup($standby);
+
+# Commits wait for the standby.  Else it may fall so far behind that the primary
+# removes log that it has not had: the images to compare with make a lot of it.
+$primary->append_conf('postgresql.conf', <<EOT);
+synchronous_standby_names = 'standby'
+synchronous_commit = remote_apply
+EOT
+$primary->reload;
 
 my %common = (seconds => $seconds, seed => $seed, dimensions => $dimensions, arguments => \@retry);
 my $relations = "SELECT string_agg(pg_relation_filenode(oid)::text, ' ' ORDER BY relname) FROM pg_class WHERE relname ~ '^(built|begun)_(embedding|cosine)\$'";
