@@ -57,6 +57,8 @@ OBJS = \
 	src/page/handle.o \
 	src/page/slot.o \
 	src/page/peek.o \
+	src/filter/encode.o \
+	src/filter/shape.o \
 	src/graph/visited.o \
 	src/graph/search.o \
 	src/graph/prune.o \
