@@ -57,6 +57,7 @@ OBJS = \
 	src/page/handle.o \
 	src/page/slot.o \
 	src/page/peek.o \
+	src/page/filter.o \
 	src/filter/encode.o \
 	src/filter/shape.o \
 	src/filter/interval.o \

@@ -10,6 +10,7 @@
 #ifndef VECIDX_HANDLE_H
 #define VECIDX_HANDLE_H
 
+#include "filter/shape.h"
 #include "page/buffer.h"
 #include "page/layout.h"
 
@@ -40,6 +41,7 @@ typedef struct VecIdxHandle
 	bool		ready;			/* false while that is being derived */
 	VecIdxMetaFixed fixed;
 	VecIdxLayout layout;
+	VecIdxFilterShape shape;	/* of filter rows, by the index's columns */
 	VecIdxQuantizer *quantizer; /* NULL while dimensions are unknown */
 	VecIdxPageAccess access;	/* always PINNED for temporary tables */
 
@@ -59,6 +61,7 @@ typedef struct VecIdxHandle
 	/* bookkeeping */
 	Oid			relid;
 	int			users;
+	bool		shaped;			/* the shape has been made */
 	bool		stale;			/* the relcache entry changed: look again before use */
 } VecIdxHandle;
 
