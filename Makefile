@@ -78,6 +78,7 @@ OBJS = \
 	src/graph/entry.o \
 	src/graph/rank.o \
 	src/graph/sweep.o \
+	src/graph/sift.o \
 	src/graph/effort.o \
 	src/graph/truth.o \
 	src/graph/calibrate.o \

@@ -527,6 +527,9 @@ vecidx_predicate_compile(Relation index, const VecIdxFilterShape *shape, const S
 	qsort(predicate->test, predicate->tests, sizeof(VecIdxTest), compare_tests);
 	predicate->certain = true;
 	for (int i = 0; i < predicate->tests; i++)
+	{
 		predicate->certain &= is_certain(predicate, &predicate->test[i]);
+		predicate->calling |= predicate->test[i].kind == VECIDX_TEST_CALL;
+	}
 	return predicate;
 }

@@ -89,6 +89,7 @@ typedef struct VecIdxPredicate
 	const VecIdxFilterShape *shape;
 	bool		never;			/* no row can pass */
 	bool		certain;		/* no verdict is "maybe" */
+	bool		calling;		/* some tests call functions */
 	int			tests;
 	VecIdxTest *test;			/* the cheapest first */
 	MemoryContext scratch;		/* of operators' functions */
