@@ -87,12 +87,14 @@ OBJS = \
 	src/am/pause.o \
 	src/am/edge.o \
 	src/am/reconnect.o \
+	src/am/twin.o \
 	src/am/insert.o \
 	src/am/sample.o \
 	src/am/team.o \
 	src/am/spool.o \
 	src/am/cells.o \
 	src/am/load.o \
+	src/am/group.o \
 	src/am/write.o \
 	src/am/build.o \
 	src/am/limit.o \

@@ -518,7 +518,7 @@ vecidx_gettuple(IndexScanDesc scan, ScanDirection direction)
 	{
 		scan->xs_heaptid = state->tids[state->tid_next++];
 		state->stats.rows++;
-		scan->xs_recheck = false;
+		scan->xs_recheck = scan->numberOfKeys > 0;
 		scan->xs_recheckorderby = false;
 	}
 	MemoryContextSwitchTo(old);

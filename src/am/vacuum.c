@@ -29,7 +29,9 @@
 #include "am/am.h"
 #include "am/pause.h"
 #include "am/reconnect.h"
+#include "am/twin.h"
 #include "compat.h"
+#include "page/filter.h"
 #include "page/meta.h"
 #include "page/peek.h"
 
@@ -363,6 +365,8 @@ clean_chain(Vacuum *vacuum, uint32 owner)
 		if (slot->tids > 0 || !unlink_extension(vacuum, owner, before, extension))
 			before = extension;
 	}
+	if (vecidx_filter_exists(vacuum->handle))
+		vecidx_twin_settle(vacuum->handle, owner, slot);
 }
 
 static void

@@ -16,6 +16,9 @@
 
 #include "page/handle.h"
 
+/* Bytes of the largest filter row. */
+#define VECIDX_FILTER_ROOM		(VECIDX_FILTER_COLUMNS * 16 + (VECIDX_FILTER_COLUMNS + 7) / 8 + 1)
+
 static inline bool
 vecidx_filter_exists(const VecIdxHandle *handle)
 {
