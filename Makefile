@@ -101,6 +101,8 @@ OBJS = \
 	src/am/explain.o \
 	src/am/exact.o \
 	src/am/ahead.o \
+	src/am/gather.o \
+	src/am/filter.o \
 	src/am/scan.o \
 	src/am/vacuum.o \
 	src/am/cost.o \
