@@ -105,7 +105,10 @@ extern VecIdxPredicate *vecidx_predicate_compile(Relation index, const VecIdxFil
 /* The verdict on one of "rows" rows; fields is where their first field begins. */
 extern uint8 vecidx_predicate_row(VecIdxPredicate *predicate, const uint8 *fields, uint32 rows, uint32 row);
 
-/* The verdicts on "count" of them from "first" on.  May call functions of the user: no page may be locked. */
+/*
+ * The verdicts on "count" of them from "first" on.  No page may be locked if the
+ * predicate is a calling one.
+ */
 extern void vecidx_predicate_rows(VecIdxPredicate *predicate, const uint8 *fields, uint32 rows, uint32 first, uint32 count,
 								  uint8 *verdicts);
 

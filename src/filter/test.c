@@ -28,14 +28,29 @@ typedef struct Rows
 	uint8	   *verdict;
 } Rows;
 
+/*
+ * In loops over bytes everything is a local variable: a byte that is written
+ * could be one of any structure's, for all the compiler knows.
+ */
+
 static void
 test_null(const Rows *rows, bool wanted)
 {
+	const uint8 *nulls = rows->nulls;
+	uint8	   *verdict = rows->verdict;
+	uint32		count = rows->count;
 	uint8		bit = rows->null_bit;
 	uint8		right = wanted ? bit : 0;
 
-	for (uint32 i = 0; i < rows->count; i++)
-		rows->verdict[i] &= -((rows->nulls[i] & bit) == right);
+	for (uint32 i = 0; i < count; i++)
+		verdict[i] &= -((nulls[i] & bit) == right);
+}
+
+static void
+mask_verdicts(uint8 *verdict, const uint8 *mark, uint32 count)
+{
+	for (uint32 i = 0; i < count; i++)
+		verdict[i] &= mark[i];
 }
 
 /*
@@ -47,7 +62,7 @@ static void \
 mark_##type(const type *value, uint32 count, type low, type length, uint8 *mark) \
 { \
 	for (uint32 i = 0; i < count; i++) \
-		mark[i] |= -((type) (value[i] - low) <= length); \
+		mark[i] = -((type) (value[i] - low) <= length); \
 }
 
 INTEGER_LOOP(uint8)
@@ -84,7 +99,7 @@ static void \
 mark_##type(const type *value, uint32 count, type low, type high, uint8 nan, uint8 *mark) \
 { \
 	for (uint32 i = 0; i < count; i++) \
-		mark[i] |= -((value[i] >= low) & (value[i] <= high)) | (-(value[i] != value[i]) & nan); \
+		mark[i] = -((value[i] >= low) & (value[i] <= high)) | (-(value[i] != value[i]) & nan); \
 }
 
 FLOAT_LOOP(float)
@@ -125,14 +140,25 @@ mark_floats(const VecIdxNumber *number, const Rows *rows, VecIdxInterval interva
 #define STRIP		1024
 
 static void
+mark_interval(const VecIdxTest *test, int i, const Rows *rows, uint8 *mark)
+{
+	if (test->number->kind == VECIDX_NUMBER_FLOAT)
+		mark_floats(test->number, rows, test->intervals.interval[i], mark);
+	else
+		mark_integers(test->number, rows, test->intervals.interval[i], mark);
+}
+
+static void
 mark_strip(const VecIdxTest *test, const Rows *rows, uint8 *mark)
 {
-	for (int i = 0; i < test->intervals.count; i++)
+	uint8		more[STRIP];
+
+	mark_interval(test, 0, rows, mark);
+	for (int i = 1; i < test->intervals.count; i++)
 	{
-		if (test->number->kind == VECIDX_NUMBER_FLOAT)
-			mark_floats(test->number, rows, test->intervals.interval[i], mark);
-		else
-			mark_integers(test->number, rows, test->intervals.interval[i], mark);
+		mark_interval(test, i, rows, more);
+		for (uint32 j = 0; j < rows->count; j++)
+			mark[j] |= more[j];
 	}
 }
 
@@ -142,13 +168,12 @@ test_number(const VecIdxTest *test, const Rows *rows)
 	for (uint32 first = 0; first < rows->count; first += STRIP)
 	{
 		Rows		strip = *rows;
-		uint8		mark[STRIP] = {0};
+		uint8		mark[STRIP];
 
 		strip.values += first * rows->width;
 		strip.count = Min(rows->count - first, STRIP);
 		mark_strip(test, &strip, mark);
-		for (uint32 i = 0; i < strip.count; i++)
-			rows->verdict[first + i] &= mark[i];
+		mask_verdicts(rows->verdict + first, mark, strip.count);
 	}
 }
 
@@ -175,12 +200,14 @@ static void
 test_one_bytes(const VecIdxTest *test, const VecIdxFilterColumn *column, const Rows *rows)
 {
 	const uint64 *value = (const uint64 *) rows->values;
+	uint8	   *verdict = rows->verdict;
+	uint32		count = rows->count;
 	uint8		equal = bytes_verdict(column, test->argument->stored);
 	uint64		wanted[2];
 
 	memcpy(wanted, test->argument->stored, sizeof(wanted));
-	for (uint32 i = 0; i < rows->count; i++)
-		rows->verdict[i] &= -((value[2 * i] == wanted[0]) & (value[2 * i + 1] == wanted[1])) & equal;
+	for (uint32 i = 0; i < count; i++)
+		verdict[i] &= -((value[2 * i] == wanted[0]) & (value[2 * i + 1] == wanted[1])) & equal;
 }
 
 static bool

@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 
 #include "graph/sift.h"
+#include "graph/sweep.h"
 #include "page/filter.h"
 #include "page/peek.h"
 
@@ -83,14 +84,10 @@ static void
 sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdxShare *sample)
 {
 	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_FILTER, node);
-	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
-	char		page[BLCKSZ];
 	uint8		verdict[SAMPLE_ROWS];
-	uint32		held = vecidx_filter_page(handle, first, handle->state.nodes, page);
-	uint32		count = Min(held - (node - first), SAMPLE_ROWS);
+	uint32		count = vecidx_pass_page(handle, predicate, first, node - first, SAMPLE_ROWS, verdict);
 	uint32		seeds = 0;
 
-	vecidx_predicate_rows(predicate, (uint8 *) page + VECIDX_PAGE_START, per_page, node - first, count, verdict);
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (verdict[i] == VECIDX_NO)

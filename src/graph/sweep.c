@@ -109,16 +109,29 @@ estimate_batch(VecIdxSweep *sweep, VecIdxBatch *batch, Kept *kept)
 	batch->count = 0;
 }
 
+/* The next row from i on that passes, or count. */
+static inline uint32
+next_passing(const uint8 *verdict, uint32 i, uint32 count)
+{
+	uint64		eight;
+
+	while (i < count && verdict[i] == VECIDX_NO)
+	{
+		i++;
+		while (i + sizeof(eight) <= count && (memcpy(&eight, verdict + i, sizeof(eight)), eight == 0))
+			i += sizeof(eight);
+	}
+	return i;
+}
+
 /* Adds the rows of a page that pass to the batch. */
 static void
 take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdict, VecIdxBatch *batch, Kept *kept)
 {
-	for (uint32 i = 0; i < count; i++)
+	for (uint32 i = next_passing(verdict, 0, count); i < count; i = next_passing(verdict, i + 1, count))
 	{
 		uint32		node = first + i;
 
-		if (verdict[i] == VECIDX_NO)
-			continue;
 		sweep->passed++;
 		if (is_returned(sweep, node))
 			continue;
@@ -129,12 +142,34 @@ take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdic
 	}
 }
 
+uint32
+vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first, uint32 skip, uint32 most, uint8 *verdicts)
+{
+	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	VecIdxFilterPage page;
+	uint32		count;
+
+	vecidx_filter_open(handle, first, handle->state.nodes, &page);
+	count = Min(page.count - skip, most);
+	if (predicate->calling)
+	{
+		uint64		copy[BLCKSZ / sizeof(uint64)];
+
+		memcpy(copy, page.fields, VECIDX_PAGE_USABLE);
+		vecidx_filter_close(&page);
+		vecidx_predicate_rows(predicate, (uint8 *) copy, per_page, skip, count, verdicts);
+		return count;
+	}
+	vecidx_predicate_rows(predicate, page.fields, per_page, skip, count, verdicts);
+	vecidx_filter_close(&page);
+	return count;
+}
+
 static void
 pass_filter(VecIdxSweep *sweep, Kept *kept)
 {
 	VecIdxHandle *handle = sweep->store->handle;
 	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
-	char	   *page = palloc(BLCKSZ);
 	uint8	   *verdict = palloc(per_page);
 	VecIdxBatch batch;
 	uint32		count;
@@ -142,14 +177,12 @@ pass_filter(VecIdxSweep *sweep, Kept *kept)
 	batch.count = 0;
 	for (uint32 first = 0; first < sweep->nodes; first += count)
 	{
-		count = vecidx_filter_page(handle, first, sweep->nodes, page);
-		vecidx_predicate_rows(sweep->predicate, (uint8 *) page + VECIDX_PAGE_START, per_page, 0, count, verdict);
+		count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
 		take_passing(sweep, first, count, verdict, &batch, kept);
 	}
 	estimate_batch(sweep, &batch, kept);
 	sweep->tests += sweep->nodes;
 	pfree(verdict);
-	pfree(page);
 }
 
 /* What is farther than so many others need not be sorted now. */

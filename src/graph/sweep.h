@@ -28,6 +28,13 @@ typedef struct VecIdxSweep
 	uint64		tests;			/* filter rows looked at */
 } VecIdxSweep;
 
+/*
+ * The verdicts on rows of the filter page that begins with node "first": "most"
+ * of them, or as many as there are, from row "skip" on.  Returns their number.
+ */
+extern uint32 vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first, uint32 skip, uint32 most,
+							   uint8 *verdicts);
+
 /* memory: bytes for the candidates of a pass. */
 extern void vecidx_sweep_init(VecIdxSweep *sweep, VecIdxStore *store, MemoryContext context, Size memory);
 
