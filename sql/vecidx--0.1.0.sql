@@ -36,7 +36,8 @@ COMMENT ON FUNCTION vecidx_calibrate(regclass, anyarray) IS
 
 CREATE FUNCTION vecidx_last_scan(OUT index regclass, OUT k bigint, OUT target_recall float8, OUT ef bigint,
 		OUT slack float8, OUT rerank_factor float8, OUT strategy text, OUT expanded bigint, OUT estimates bigint,
-		OUT reranked bigint, OUT exact bigint, OUT rows bigint)
+		OUT reranked bigint, OUT exact bigint, OUT rows bigint, OUT filter_share float8, OUT filter_tests bigint,
+		OUT filter_passes bigint, OUT filter_switch text)
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION vecidx_last_scan() IS 'what the latest scan of a vecidx index in this session did';
 

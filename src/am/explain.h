@@ -37,6 +37,7 @@ typedef struct VecIdxScanStats
 	double		share;			/* of filter rows looked at that passed; negative: none was */
 	uint64		tests;			/* filter rows looked at */
 	uint64		passes;			/* and found to pass, perhaps */
+	uint64		bridged;		/* nodes expanded that do not pass */
 	VecIdxSwitch switched;
 } VecIdxScanStats;
 

@@ -111,6 +111,7 @@ take_counts(DistanceScan *state)
 	if (state->filter != NULL)
 	{
 		state->stats.expanded += state->filter->sift.bridged;
+		state->stats.bridged = state->filter->sift.bridged;
 		state->stats.share = state->filter->share.share;
 		state->stats.tests = state->filter->share.rows + state->filter->sift.tests + state->sweep.tests;
 		state->stats.passes = state->filter->share.passed + state->filter->sift.passes + state->sweep.passed;

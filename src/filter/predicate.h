@@ -91,7 +91,9 @@ typedef struct VecIdxPredicate
 	bool		certain;		/* no verdict is "maybe" */
 	bool		calling;		/* some tests call functions */
 	int			tests;
-	VecIdxTest *test;			/* the cheapest first */
+	VecIdxTest *test;			/* the cheapest first, those of a kind together */
+	int			numbers_begin;
+	int			numbers_end;
 	MemoryContext scratch;		/* of operators' functions */
 	uint32		calls;
 } VecIdxPredicate;

@@ -430,7 +430,7 @@ run_test(VecIdxPredicate *predicate, VecIdxTest *test, const Rows *rows)
 			test_null(rows, test->kind == VECIDX_TEST_NULL);
 			break;
 		case VECIDX_TEST_NUMBER:
-			if (test->intervals.count <= INTERVALS_BY_LOOP && rows->count > 1)
+			if (test->intervals.count <= INTERVALS_BY_LOOP)
 				test_number(test, rows);
 			else
 				test_many_numbers(test, rows);
@@ -451,32 +451,63 @@ run_test(VecIdxPredicate *predicate, VecIdxTest *test, const Rows *rows)
 	}
 }
 
+/* On "count" rows from "first" on, of the "rows" that a page holds. */
+static void
+run_test_at(VecIdxPredicate *predicate, VecIdxTest *test, const uint8 *fields, uint32 rows, uint32 first, uint32 count,
+			uint8 *verdicts)
+{
+	const VecIdxFilterShape *shape = predicate->shape;
+	Rows		some;
+
+	some.values = fields + vecidx_filter_place(shape, test->column, rows, first);
+	some.width = shape->field[test->column].width;
+	some.nulls = fields + vecidx_filter_place(shape, VecIdxFilterNullField(shape, test->column), rows, first);
+	some.null_bit = 1 << test->column % 8;
+	some.count = count;
+	some.verdict = verdicts;
+	run_test(predicate, test, &some);
+}
+
 void
 vecidx_predicate_rows(VecIdxPredicate *predicate, const uint8 *fields, uint32 rows, uint32 first, uint32 count, uint8 *verdicts)
 {
-	const VecIdxFilterShape *shape = predicate->shape;
-
 	memset(verdicts, predicate->never ? VECIDX_NO : VECIDX_YES, count);
 	for (int i = 0; i < predicate->tests && !predicate->never; i++)
-	{
-		VecIdxTest *test = &predicate->test[i];
-		Rows		some;
-
-		some.values = fields + vecidx_filter_place(shape, test->column, rows, first);
-		some.width = shape->field[test->column].width;
-		some.nulls = fields + vecidx_filter_place(shape, VecIdxFilterNullField(shape, test->column), rows, first);
-		some.null_bit = 1 << test->column % 8;
-		some.count = count;
-		some.verdict = verdicts;
-		run_test(predicate, test, &some);
-	}
+		run_test_at(predicate, &predicate->test[i], fields, rows, first, count, verdicts);
 }
 
+/* An integer in one interval, or any number. */
+static inline bool
+number_passes(const VecIdxTest *test, const uint8 *value)
+{
+	uint64		key = vecidx_number_key(test->number, value);
+
+	if (test->intervals.count == 1)
+		return key - test->intervals.interval->low <= test->intervals.interval->high - test->intervals.interval->low;
+	return vecidx_intervals_contain(&test->intervals, key);
+}
+
+/*
+ * What a walk asks most: numbers come first, as few lines of memory tell that
+ * one fails; whether a row is NULL only matters if it passes.
+ */
 uint8
 vecidx_predicate_row(VecIdxPredicate *predicate, const uint8 *fields, uint32 rows, uint32 row)
 {
-	uint8		verdict;
+	const VecIdxFilterShape *shape = predicate->shape;
+	uint8		verdict = predicate->never ? VECIDX_NO : VECIDX_YES;
 
-	vecidx_predicate_rows(predicate, fields, rows, row, 1, &verdict);
+	for (int i = predicate->numbers_begin; i < predicate->numbers_end; i++)
+	{
+		const VecIdxTest *test = &predicate->test[i];
+
+		if (!number_passes(test, fields + vecidx_filter_place(shape, test->column, rows, row)))
+			return VECIDX_NO;
+	}
+	for (int i = 0; i < predicate->tests && verdict != VECIDX_NO; i++)
+	{
+		if (predicate->test[i].kind != VECIDX_TEST_NUMBER)
+			run_test_at(predicate, &predicate->test[i], fields, rows, row, 1, &verdict);
+	}
 	return verdict;
 }

@@ -112,7 +112,10 @@ vecidx_share_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxShare 
 
 /* Tests */
 
-/* Tests a node's row where it lies; false if that cannot be done. */
+/*
+ * Tests a node's row where it lies; false if that cannot be done.  A page that
+ * makes way for another meanwhile is found out afterwards.
+ */
 static inline bool
 test_in_place(VecIdxSift *sift, uint32 node, uint8 *verdict)
 {
@@ -122,10 +125,11 @@ test_in_place(VecIdxSift *sift, uint32 node, uint8 *verdict)
 	VecIdxPeek	peek = vecidx_peek(handle, vecidx_filter_locate(handle, node, &at));
 	const uint8 *fields = (const uint8 *) peek.page + VECIDX_PAGE_START;
 
-	if (sift->predicate->calling || !vecidx_peek_valid(handle, &peek))
+	if (unlikely(sift->predicate->calling || peek.page == NULL))
 		return false;
 	*verdict = vecidx_predicate_row(sift->predicate, fields, rows, at);
-	if (fields[vecidx_filter_place(&handle->shape, VecIdxFilterFlagField(&handle->shape), rows, at)] & VECIDX_FILTER_TWINS)
+	if (sift->twins &&
+		(fields[vecidx_filter_place(&handle->shape, VecIdxFilterFlagField(&handle->shape), rows, at)] & VECIDX_FILTER_TWINS) != 0)
 		*verdict |= VECIDX_MAYBE;
 	return vecidx_peek_valid(handle, &peek);
 }
@@ -150,6 +154,21 @@ passes(VecIdxSift *sift, uint32 node)
 
 /* Expansion */
 
+/* Has what tests look at first on its way. */
+static inline void
+prefetch_row(VecIdxSift *sift, uint32 node)
+{
+	VecIdxHandle *handle = sift->store->handle;
+	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	uint32		at;
+	VecIdxPeek	peek = vecidx_peek_wanted(handle, vecidx_filter_locate(handle, node, &at));
+
+	if (unlikely(peek.page == NULL))
+		return;
+	__builtin_prefetch(peek.buffer);
+	__builtin_prefetch(peek.page + VECIDX_PAGE_START + vecidx_filter_place(&handle->shape, sift->first_field, rows, at));
+}
+
 /* Copies a node's list, and has the neighbours' filter rows on their way; returns their number. */
 static int
 read_list(VecIdxSift *sift, uint32 node, uint32 *list)
@@ -167,7 +186,7 @@ read_list(VecIdxSift *sift, uint32 node, uint32 *list)
 	for (int i = 0; i < count; i++)
 	{
 		vecidx_store_check_node(store, list[i], "A list of neighbours");
-		vecidx_filter_prefetch(store->handle, list[i]);
+		prefetch_row(sift, list[i]);
 	}
 	return count;
 }
@@ -386,6 +405,10 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 	sift->store = store;
 	sift->predicate = predicate;
 	sift->share = sample->share;
+	sift->twins = store->handle->state.extensions > 0;
+	if (predicate->tests > 0)
+		sift->first_field = predicate->test[predicate->numbers_begin < predicate->numbers_end ?
+											predicate->numbers_begin : predicate->tests - 1].column;
 	sift->row = MemoryContextAlloc(search->context, VECIDX_FILTER_ROOM);
 	sift->hopped_room = 256;
 	sift->hopped = MemoryContextAlloc(search->context, sift->hopped_room * sizeof(uint32));

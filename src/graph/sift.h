@@ -40,6 +40,8 @@ typedef struct VecIdxSift
 	VecIdxStore *store;
 	VecIdxPredicate *predicate;
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
+	bool		twins;			/* there are nodes with rows of other values */
+	int			first_field;	/* that tests look at */
 	uint8	   *row;			/* scratch */
 
 	VecIdxHeap	bridges;		/* nodes that fail, by estimate */
