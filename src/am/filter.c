@@ -6,8 +6,8 @@
 
 #include "am/filter.h"
 
-/* A sift gives way to a pass when it has cost so many times as much. */
-#define PATIENCE		2.0
+/* A sift gives way to a pass when it has cost so many times what that would. */
+#define PATIENCE		1.0
 
 /* And when so large a part of what passes is asked for. */
 #define PASS_PART		4
@@ -31,13 +31,23 @@ is_much(const VecIdxScanFilter *filter, const VecIdxStore *store, uint32 wanted)
 	return (double) wanted * PASS_PART > filter->share.share * store->handle->state.nodes;
 }
 
-bool
-vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const VecIdxEffort *effort, uint32 wanted)
+void
+vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store)
 {
 	vecidx_share_take(store->handle, filter->predicate, &filter->share);
 	filter->pass_cost = vecidx_pass_expected(store, filter->predicate, filter->share.share);
-	return !is_much(filter, store, wanted) &&
-		vecidx_sift_expected(store, effort->expanded, filter->share.share) < filter->pass_cost;
+}
+
+uint32
+vecidx_scan_filter_among(const VecIdxScanFilter *filter, const VecIdxStore *store, uint32 wanted)
+{
+	return (uint32) Min(wanted / filter->share.share, store->handle->state.nodes);
+}
+
+bool
+vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const VecIdxEffort *effort, uint32 wanted)
+{
+	return !is_much(filter, store, wanted) && vecidx_sift_expected(store, effort->expanded) < filter->pass_cost;
 }
 
 bool
@@ -48,11 +58,11 @@ vecidx_scan_filter_begin(VecIdxScanFilter *filter, VecIdxSearch *search, VecIdxS
 }
 
 VecIdxSwitch
-vecidx_scan_filter_sift(VecIdxScanFilter *filter, const VecIdxEffort *effort, uint32 wanted)
+vecidx_scan_filter_sift(VecIdxScanFilter *filter, const VecIdxEffort *effort, const VecIdxEffort *among, uint32 wanted)
 {
 	VecIdxStop	stop = effort->stop;
 
-	stop.limit = PG_UINT32_MAX;
+	stop.stretch = among->stop.stretch;
 	if (is_much(filter, filter->sift.store, wanted))
 		return VECIDX_SWITCH_MUCH;
 	switch (vecidx_sift_run(&filter->sift, &stop, PATIENCE * filter->pass_cost))

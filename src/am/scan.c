@@ -261,8 +261,10 @@ static void
 begin_filtered(DistanceScan *state)
 {
 	uint32		wanted = next_batch_end(state);
-	VecIdxEffort effort = find_effort(state, wanted);
+	VecIdxEffort effort;
 
+	vecidx_scan_filter_sample(state->filter, &state->store);
+	effort = find_effort(state, vecidx_scan_filter_among(state->filter, &state->store, wanted));
 	if (vecidx_scan_filter_choose(state->filter, &state->store, &effort, wanted) &&
 		vecidx_scan_filter_begin(state->filter, &state->search, &state->store))
 		state->phase = SCAN_SIFT;
@@ -354,10 +356,14 @@ walk_on(DistanceScan *state)
 static void
 sift_on(DistanceScan *state)
 {
+	VecIdxEffort among;
+
 	state->batch_end = next_batch_end(state);
 	choose_effort(state);
 	state->stats.walked = true;
-	state->stats.switched = vecidx_scan_filter_sift(state->filter, &state->effort, state->batch_end);
+	among = find_effort(state, vecidx_scan_filter_among(state->filter, &state->store, state->batch_end));
+	state->stats.slack = vecidx_effort_slack(&among);
+	state->stats.switched = vecidx_scan_filter_sift(state->filter, &state->effort, &among, state->batch_end);
 	if (state->stats.switched == VECIDX_SWITCH_NONE)
 		vecidx_rank_take(&state->rank, &state->search);
 	else

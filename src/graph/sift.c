@@ -18,8 +18,8 @@
 #define SAMPLE_RUNS		32
 #define SAMPLE_ROWS		64
 
-/* Bridges that may be expanded one after the other without finding a node worth expanding. */
-#define VAIN_MOST		16
+/* Bridges that a narrow sift expands one after the other without finding a node as near as the nearest ones. */
+#define VAIN_MOST		8
 
 /* Neighbours that pass, as a share of the most that a list has, which an expansion looks for. */
 #define FAN_OUT			1.0
@@ -27,14 +27,21 @@
 /* Neighbours of the index's share of nodes that pass, as which it counts in the estimate of a list's share. */
 #define SHARE_WEIGHT	8
 
+/*
+ * A sift becomes narrow when, of at least so many nodes that it has tested,
+ * less than this part of the index's share has passed.
+ */
+#define NARROW_TESTS	400
+#define NARROW_PART		0.25
+
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
 
 /* Nanoseconds. */
-#define COST_ESTIMATE	40.0
-#define COST_TEST		15.0
-#define COST_LIST		150.0
-#define COST_PASS_ROW	0.4		/* of a pass: per row and test of the cheap kinds */
+#define COST_ESTIMATE	60.0
+#define COST_TEST		40.0
+#define COST_LIST		200.0
+#define COST_PASS_ROW	0.6		/* of a pass: per row and test of the cheap kinds */
 #define COST_PASS_CALL	15.0	/* of the others */
 #define COST_PASS_MATCH	80.0
 
@@ -53,19 +60,15 @@ expected_hops(const VecIdxStore *store, double share)
 	return Min(Max(FAN_OUT / Max(share, 1e-9) - 1, 0), most * (1 - share));
 }
 
-/* Fewer neighbours than that make a search lose its way, so that it will have to look at more. */
-#define NEIGHBOURS_ENOUGH	8.0
+/* Of the neighbours of a node that is expanded, about so many are new. */
+#define NEW_NEIGHBOURS	0.7
 
 double
-vecidx_sift_expected(const VecIdxStore *store, double expansions, double share)
+vecidx_sift_expected(const VecIdxStore *store, double expansions)
 {
-	double		most = 2.0 * store->handle->fixed.m;
-	double		lists = 1 + expected_hops(store, share);
-	double		found = lists * most * share;
-	double		times = Max(NEIGHBOURS_ENOUGH / Max(found, 1e-9), 1);
+	double		met = 2 * NEW_NEIGHBOURS * store->handle->fixed.m;
 
-	return expansions * times * times *
-		(lists * (COST_LIST + most * COST_TEST) + (most + Min(found, most)) * COST_ESTIMATE / 2);
+	return expansions * (COST_LIST + met * (COST_TEST + COST_ESTIMATE));
 }
 
 double
@@ -169,7 +172,9 @@ prefetch_row(VecIdxSift *sift, uint32 node)
 	__builtin_prefetch(peek.page + VECIDX_PAGE_START + vecidx_filter_place(&handle->shape, sift->first_field, rows, at));
 }
 
-/* Copies a node's list, and has the neighbours' filter rows on their way; returns their number. */
+/* Expansion */
+
+/* Copies a node's list; returns the number of neighbours. */
 static int
 read_list(VecIdxSift *sift, uint32 node, uint32 *list)
 {
@@ -184,79 +189,20 @@ read_list(VecIdxSift *sift, uint32 node, uint32 *list)
 	count = Min(slot->neighbours, 2 * store->handle->fixed.m);
 	memcpy(list, VecIdxAdjacencyNeighbours(slot), count * sizeof(uint32));
 	for (int i = 0; i < count; i++)
-	{
 		vecidx_store_check_node(store, list[i], "A list of neighbours");
-		prefetch_row(sift, list[i]);
-	}
 	return count;
 }
 
+/* What "upper" of a candidate of level 0 says here. */
+#define PASSES	VECIDX_NONE
+#define FAILS	0
+
 static inline void
-add_to_batch(VecIdxBatch *batch, uint32 node)
+add_to_batch(VecIdxBatch *batch, uint32 node, uint32 verdict)
 {
 	batch->candidate[batch->count].node = node;
-	batch->candidate[batch->count].upper = VECIDX_NONE;
+	batch->candidate[batch->count].upper = verdict;
 	batch->count++;
-}
-
-/* What the expansion of a node has come to. */
-typedef struct Expansion
-{
-	VecIdxBatch passing;
-	VecIdxBatch failing;		/* neighbours only */
-	int			tested;
-	int			passed;
-} Expansion;
-
-static void
-look_around(VecIdxSift *sift, uint32 node, Expansion *expansion)
-{
-	VecIdxVisited *visited = &sift->search->visited;
-	uint32		list[VECIDX_LIST_MAX];
-	int			count = read_list(sift, node, list);
-
-	vecidx_visited_reserve(visited, 2 * VECIDX_LIST_MAX);
-	for (int i = 0; i < count; i++)
-	{
-		bool		passed;
-
-		if (!vecidx_visited_add(visited, list[i]))
-			continue;
-		passed = passes(sift, list[i]);
-		add_to_batch(passed ? &expansion->passing : &expansion->failing, list[i]);
-		expansion->tested++;
-		expansion->passed += passed;
-	}
-}
-
-/* What lies behind a neighbour that fails. */
-static void
-hop(VecIdxSift *sift, uint32 node, int most, Expansion *expansion)
-{
-	VecIdxVisited *visited = &sift->search->visited;
-	uint32		list[VECIDX_LIST_MAX];
-	int			count = read_list(sift, node, list);
-
-	for (int i = 0; i < count && expansion->passing.count < most; i++)
-	{
-		if (vecidx_visited_holds(visited, list[i]))
-			continue;
-		expansion->tested++;
-		if (!passes(sift, list[i]))
-			continue;
-		expansion->passed++;
-		vecidx_visited_add(visited, list[i]);
-		add_to_batch(&expansion->passing, list[i]);
-	}
-}
-
-static int
-compare_failing(const void *a, const void *b)
-{
-	float		x = ((const VecIdxCandidate *) a)->estimate;
-	float		y = ((const VecIdxCandidate *) b)->estimate;
-
-	return (x > y) - (x < y);
 }
 
 static void
@@ -266,93 +212,180 @@ estimate(VecIdxSift *sift, VecIdxBatch *batch)
 	sift->store->source.finish(&sift->store->source, batch);
 }
 
-/* A neighbour that fails and was not led through becomes a bridge, one that was is kept for the end. */
+/* Puts the neighbours that are new into the batch, tested and estimated; returns how many pass. */
+static int
+look_around(VecIdxSift *sift, uint32 node, VecIdxBatch *batch)
+{
+	VecIdxVisited *visited = &sift->search->visited;
+	uint32		list[VECIDX_LIST_MAX];
+	int			count = read_list(sift, node, list);
+	int			passed = 0;
+
+	batch->count = 0;
+	vecidx_visited_reserve(visited, 2 * VECIDX_LIST_MAX);
+	for (int i = 0; i < count; i++)
+	{
+		if (!vecidx_visited_add(visited, list[i]))
+			continue;
+		prefetch_row(sift, list[i]);
+		add_to_batch(batch, list[i], PASSES);
+	}
+	vecidx_store_locate(sift->store, batch);
+	for (int i = 0; i < batch->count; i++)
+	{
+		if (passes(sift, batch->candidate[i].node))
+			passed++;
+		else
+			batch->candidate[i].upper = FAILS;
+	}
+	sift->store->source.finish(&sift->store->source, batch);
+	return passed;
+}
+
 static void
-keep_failing(VecIdxSift *sift, const VecIdxCandidate *failing, bool used)
+put_aside(VecIdxSift *sift, const VecIdxCandidate *failing)
 {
 	VecIdxHeapItem item = {failing->estimate, failing->node};
 
-	if (!used)
+	if (sift->spare_count == sift->spare_room)
 	{
-		vecidx_heap_push(&sift->bridges, item);
-		return;
+		sift->spare_room *= 2;
+		sift->spare = repalloc_huge(sift->spare, (Size) sift->spare_room * sizeof(VecIdxHeapItem));
 	}
-	if (sift->hopped_count == sift->hopped_room)
-	{
-		sift->hopped_room *= 2;
-		sift->hopped = repalloc_huge(sift->hopped, (Size) sift->hopped_room * sizeof(uint32));
-	}
-	sift->hopped[sift->hopped_count++] = failing->node;
+	sift->spare[sift->spare_count++] = item;
 }
 
-/* Goes on behind as many of those that fail as it takes. */
 static void
-go_behind(VecIdxSift *sift, Expansion *expansion)
+add_bridge(VecIdxSift *sift, const VecIdxCandidate *failing)
 {
-	VecIdxBatch *failing = &expansion->failing;
-	int			most = 2 * sift->store->handle->fixed.m;
-	double		share = (expansion->passed + SHARE_WEIGHT * sift->share) / (expansion->tested + SHARE_WEIGHT);
-	int			hops = (int) rint(expected_hops(sift->store, share));
+	VecIdxHeapItem item = {failing->estimate, failing->node};
 
-	qsort(failing->candidate, failing->count, sizeof(VecIdxCandidate), compare_failing);
-	hops = Min(hops, failing->count);
-	for (int i = 0; i < hops; i++)
-		sift->store->source.prefetch(&sift->store->source, &failing->candidate[i], 0);
-	for (int i = 0; i < failing->count; i++)
+	if (failing->estimate < sift->search->threshold)
+		vecidx_heap_push(&sift->bridges, item);
+	else
+		put_aside(sift, failing);
+}
+
+static void
+recall_spare(VecIdxSift *sift)
+{
+	while (sift->spare_count > 0)
+		vecidx_heap_push(&sift->bridges, sift->spare[--sift->spare_count]);
+}
+
+/* Takes over those of a batch that pass; tells if one of them is among the nearest. */
+static bool
+meet(VecIdxSift *sift, const VecIdxBatch *batch)
+{
+	bool		gained = false;
+
+	for (int i = 0; i < batch->count; i++)
 	{
-		bool		used = i < hops && expansion->passing.count < most;
+		const VecIdxCandidate *candidate = &batch->candidate[i];
+		const VecIdxNearest *beam = &sift->search->beam;
 
-		if (used)
-			hop(sift, failing->candidate[i].node, most, expansion);
-		keep_failing(sift, &failing->candidate[i], used);
+		if (candidate->upper != PASSES)
+			continue;
+		gained |= !vecidx_nearest_full(beam) || candidate->estimate < beam->heap[0];
+		if (vecidx_search_meet(sift->search, candidate))
+			sift->store->source.prefetch(&sift->store->source, candidate, 0);
+	}
+	return gained;
+}
+
+/* Puts those behind a neighbour that pass into the batch. */
+static void
+hop(VecIdxSift *sift, uint32 node, int most, VecIdxBatch *behind)
+{
+	VecIdxVisited *visited = &sift->search->visited;
+	uint32		list[VECIDX_LIST_MAX];
+	int			count = read_list(sift, node, list);
+
+	for (int i = 0; i < count; i++)
+		prefetch_row(sift, list[i]);
+	for (int i = 0; i < count && behind->count < most; i++)
+	{
+		if (vecidx_visited_holds(visited, list[i]) || !passes(sift, list[i]))
+			continue;
+		vecidx_visited_add(visited, list[i]);
+		add_to_batch(behind, list[i], PASSES);
 	}
 }
 
-/* Expands a node that passes, or a bridge; returns the number of nodes found that are worth expanding. */
 static int
+compare_estimates(const void *a, const void *b)
+{
+	float		x = ((const VecIdxCandidate *) a)->estimate;
+	float		y = ((const VecIdxCandidate *) b)->estimate;
+
+	return (x > y) - (x < y);
+}
+
+/* Goes on behind as many of the neighbours that fail as it takes; tells if one of the nearest is there. */
+static bool
+go_behind(VecIdxSift *sift, VecIdxBatch *around, int passed)
+{
+	int			most = 2 * sift->store->handle->fixed.m;
+	double		share = (passed + SHARE_WEIGHT * sift->share) / (around->count + SHARE_WEIGHT);
+	int			hops = (int) rint(expected_hops(sift->store, share));
+	VecIdxBatch behind;
+
+	behind.count = 0;
+	qsort(around->candidate, around->count, sizeof(VecIdxCandidate), compare_estimates);
+	for (int i = 0; i < around->count; i++)
+	{
+		const VecIdxCandidate *candidate = &around->candidate[i];
+
+		if (candidate->upper == PASSES)
+			continue;
+		if (hops-- > 0 && passed + behind.count < most)
+		{
+			hop(sift, candidate->node, most - passed, &behind);
+			put_aside(sift, candidate);
+		}
+		else
+			add_bridge(sift, candidate);
+	}
+	estimate(sift, &behind);
+	return meet(sift, &behind);
+}
+
+/* Expands a node, be it one that passes or a bridge; tells if it leads to one of the nearest. */
+static bool
 expand(VecIdxSift *sift, uint32 node)
 {
-	Expansion	expansion;
-	int			queued = 0;
+	VecIdxBatch around;
+	int			passed = look_around(sift, node, &around);
+	bool		gained = meet(sift, &around);
 
-	expansion.passing.count = expansion.failing.count = 0;
-	expansion.tested = expansion.passed = 0;
-	look_around(sift, node, &expansion);
-	if (expansion.failing.count > 0)
+	if (sift->narrow)
+		return go_behind(sift, &around, passed) || gained;
+	for (int i = 0; i < around.count; i++)
 	{
-		estimate(sift, &expansion.failing);
-		go_behind(sift, &expansion);
+		if (around.candidate[i].upper == FAILS)
+			add_bridge(sift, &around.candidate[i]);
 	}
-	estimate(sift, &expansion.passing);
-	for (int i = 0; i < expansion.passing.count; i++)
-	{
-		const VecIdxCandidate *candidate = &expansion.passing.candidate[i];
-
-		if (vecidx_search_meet(sift->search, candidate))
-		{
-			sift->store->source.prefetch(&sift->store->source, candidate, 0);
-			queued++;
-		}
-	}
-	return queued;
+	return gained;
 }
 
-/* Is the nearest bridge worth a look before the nearest node that passes? */
+/* Is the nearest bridge to be looked at before the nearest node that passes? */
 static bool
 bridge_leads(const VecIdxSift *sift)
 {
 	const VecIdxHeap *frontier = &sift->search->frontier;
 
-	if (sift->bridges.count == 0 || sift->vain >= VAIN_MOST)
+	if (sift->bridges.count == 0 || (sift->narrow && sift->vain >= VAIN_MOST))
 		return false;
-	return sift->bridges.item[0].key < (frontier->count > 0 ? frontier->item[0].key : sift->search->threshold);
+	if (frontier->count > 0 && frontier->item[0].key < sift->bridges.item[0].key)
+		return false;
+	return sift->bridges.item[0].key <= sift->search->threshold;
 }
 
 static void
 expand_bridge(VecIdxSift *sift)
 {
 	sift->bridged++;
-	if (expand(sift, vecidx_heap_pop(&sift->bridges).index) > 0)
+	if (expand(sift, vecidx_heap_pop(&sift->bridges).index))
 		sift->vain = 0;
 	else
 		sift->vain++;
@@ -364,13 +397,19 @@ expand_rest(VecIdxSift *sift)
 {
 	if (vecidx_nearest_full(&sift->search->beam))
 		return false;
-	if (sift->bridges.count > 0)
-		expand_bridge(sift);
-	else if (sift->hopped_count > 0)
-		expand(sift, sift->hopped[--sift->hopped_count]);
-	else
+	if (sift->bridges.count == 0)
+		recall_spare(sift);
+	if (sift->bridges.count == 0)
 		return false;
+	expand_bridge(sift);
 	return true;
+}
+
+/* What passes is elsewhere. */
+static bool
+is_lost(const VecIdxSift *sift)
+{
+	return !sift->narrow && sift->tests >= NARROW_TESTS && sift->passes < NARROW_PART * sift->share * sift->tests;
 }
 
 VecIdxSifted
@@ -380,12 +419,14 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 	VecIdxCandidate nearest;
 
 	vecidx_search_rule(search, stop);
+	recall_spare(sift);
 	sift->vain = 0;
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (vecidx_sift_cost(sift) > cost)
 			return VECIDX_SIFT_DEAR;
+		sift->narrow |= is_lost(sift);
 		if (bridge_leads(sift))
 			expand_bridge(sift);
 		else if (vecidx_search_next(search, &nearest))
@@ -410,8 +451,8 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 		sift->first_field = predicate->test[predicate->numbers_begin < predicate->numbers_end ?
 											predicate->numbers_begin : predicate->tests - 1].column;
 	sift->row = MemoryContextAlloc(search->context, VECIDX_FILTER_ROOM);
-	sift->hopped_room = 256;
-	sift->hopped = MemoryContextAlloc(search->context, sift->hopped_room * sizeof(uint32));
+	sift->spare_room = 256;
+	sift->spare = MemoryContextAlloc(search->context, sift->spare_room * sizeof(VecIdxHeapItem));
 	vecidx_heap_init(&sift->bridges, search->context, 256);
 }
 
@@ -422,7 +463,7 @@ begin_at(VecIdxSift *sift, const VecIdxCandidate *entry)
 	if (passes(sift, entry->node))
 		vecidx_search_seed(sift->search, entry);
 	else if (vecidx_visited_add(&sift->search->visited, entry->node))
-		keep_failing(sift, entry, false);
+		add_bridge(sift, entry);
 }
 
 /* The nearest of the sample. */
@@ -433,9 +474,9 @@ begin_with_sample(VecIdxSift *sift, const VecIdxShare *sample)
 
 	batch.count = 0;
 	for (uint32 i = 0; i < sample->seeds; i++)
-		add_to_batch(&batch, sample->seed[i]);
+		add_to_batch(&batch, sample->seed[i], PASSES);
 	estimate(sift, &batch);
-	qsort(batch.candidate, batch.count, sizeof(VecIdxCandidate), compare_failing);
+	qsort(batch.candidate, batch.count, sizeof(VecIdxCandidate), compare_estimates);
 	for (int i = 0; i < Min(batch.count, SEEDS_MOST); i++)
 		vecidx_search_seed(sift->search, &batch.candidate[i]);
 }

@@ -2,13 +2,21 @@
  * sift.h
  *	  Searching under a filter: for nodes that pass a predicate.
  *
- * A sift walks from node to node that pass.  A node's neighbours are tested
- * before anything else is done with them; behind those that fail, the nearest
- * first, their own neighbours are looked for, as far as is needed to have
- * about as many that pass as a list has neighbours.  Nodes that fail are also
- * bridges: they are expanded when they lead nearer to the query than anything
- * that passes, for as long as that turns something up, and when nothing else
- * is left.
+ * A wide sift goes the way of an unfiltered search: all neighbours are tested
+ * and estimated, and the nearest expanded, whether they pass or not; only
+ * those that pass count for the rule.  That is the cheapest as long as what
+ * passes is about as frequent near the query as elsewhere.
+ *
+ * A narrow sift walks from node to node that pass.  Neighbours that fail are
+ * not expanded; behind the nearest of them their own neighbours are looked
+ * for, as far as is needed to have about as many that pass as a list has
+ * neighbours.  It starts from what a sample has found, and so comes to where
+ * nodes pass, however far from the query that is.  Nodes that fail are
+ * expanded as bridges when they lead nearer to the query than anything that
+ * passes, for as long as that turns something up, and when nothing else is
+ * left.
+ *
+ * A sift begins wide, and becomes narrow when it meets few nodes that pass.
  *
  * The search's found nodes all pass, or may pass: whoever takes their rows
  * looks again, under lock.
@@ -44,10 +52,11 @@ typedef struct VecIdxSift
 	int			first_field;	/* that tests look at */
 	uint8	   *row;			/* scratch */
 
-	VecIdxHeap	bridges;		/* nodes that fail, by estimate */
-	uint32	   *hopped;			/* such as were led through, and are no more than a last resort */
-	uint32		hopped_count;
-	uint32		hopped_room;
+	bool		narrow;
+	VecIdxHeap	bridges;		/* nodes that fail and may be expanded, by estimate */
+	VecIdxHeapItem *spare;		/* others: too far, or led through; in no order */
+	uint32		spare_count;
+	uint32		spare_room;
 	uint32		vain;			/* bridges expanded in vain, one after the other */
 
 	/* counts */
@@ -75,11 +84,11 @@ extern VecIdxSifted vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, do
 
 /*
  * Costs, in nanoseconds of a machine that has all pages in memory: what the
- * sift has cost; what one with so many expansions will; what a pass over all
- * nodes does, that estimates a share of them.
+ * sift has cost; what a wide one with so many expansions will; what a pass
+ * over all nodes does, that estimates a share of them.
  */
 extern double vecidx_sift_cost(const VecIdxSift *sift);
-extern double vecidx_sift_expected(const VecIdxStore *store, double expansions, double share);
+extern double vecidx_sift_expected(const VecIdxStore *store, double expansions);
 extern double vecidx_pass_expected(const VecIdxStore *store, const VecIdxPredicate *predicate, double share);
 
 #endif							/* VECIDX_SIFT_H */
