@@ -101,6 +101,7 @@ OBJS = \
 	src/am/vacuum.o \
 	src/am/cost.o \
 	src/am/junk.o \
+	src/am/classes.o \
 	src/am/handler.o \
 	src/monitor/open.o \
 	src/monitor/check.o \
