@@ -128,6 +128,8 @@ REGRESS = \
 	options \
 	errors \
 	tables \
+	columns \
+	twins \
 	cost \
 	check \
 	prewarm \
