@@ -157,6 +157,7 @@ ISOLATION = \
 	same_vector \
 	search_cancel \
 	search_prepared \
+	twin_slots \
 	update_nearest \
 	vacuum_scan_insert
 
