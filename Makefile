@@ -60,6 +60,9 @@ OBJS = \
 	src/page/filter.o \
 	src/filter/encode.o \
 	src/filter/shape.o \
+	src/filter/interval.o \
+	src/filter/compile.o \
+	src/filter/test.o \
 	src/graph/visited.o \
 	src/graph/search.o \
 	src/graph/prune.o \
@@ -75,6 +78,7 @@ OBJS = \
 	src/graph/entry.o \
 	src/graph/rank.o \
 	src/graph/sweep.o \
+	src/graph/sift.o \
 	src/graph/effort.o \
 	src/graph/truth.o \
 	src/graph/calibrate.o \
@@ -97,6 +101,8 @@ OBJS = \
 	src/am/explain.o \
 	src/am/exact.o \
 	src/am/ahead.o \
+	src/am/gather.o \
+	src/am/filter.o \
 	src/am/scan.o \
 	src/am/vacuum.o \
 	src/am/cost.o \
@@ -178,7 +184,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # plain loops over arrays that a build spends its time in
-src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o: CFLAGS += -O3
+src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o src/filter/test.o: CFLAGS += -O3
 
 # PGXS tracks neither headers nor the PostgreSQL that objects were made for
 $(shell v="`$(PG_CONFIG) --version`"; test "`cat .pg_version 2>/dev/null`" = "$$v" || echo "$$v" > .pg_version)

@@ -94,27 +94,29 @@ vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row)
 /* Pages that a pass has read ahead. */
 #define PASS_AHEAD		32
 
-uint32
-vecidx_filter_page(VecIdxHandle *handle, uint32 first, uint32 end, char *page)
+void
+vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
 {
-	uint32		count = Min(rows_a_page(handle), end - first);
 	uint32		later = first + PASS_AHEAD * rows_a_page(handle);
 	uint32		at;
 	BlockNumber block = vecidx_filter_locate(handle, first, &at);
-	Page		source;
-	Buffer		buffer;
 
 	CHECK_FOR_INTERRUPTS();
 	Assert(at == 0);
 	if (later < end)
 		vecidx_handle_announce_slot(handle, VECIDX_RUN_FILTER, later);
-	buffer = vecidx_buffer_share(handle->index, block, VECIDX_PAGE_FILTER, first, &source);
-	memcpy(page, source, BLCKSZ);
-	vecidx_buffer_release(buffer);
+	page->count = Min(rows_a_page(handle), end - first);
 	/* the last page of an extent's run need not be full */
-	while (count > 1 && vecidx_handle_first(handle, VECIDX_RUN_FILTER, first + count - 1) != first)
-		count--;
-	return count;
+	while (page->count > 1 && vecidx_handle_first(handle, VECIDX_RUN_FILTER, first + page->count - 1) != first)
+		page->count--;
+	page->buffer = vecidx_handle_pin(handle, block);
+	page->fields = (const uint8 *) vecidx_buffer_lock(handle->index, page->buffer, VECIDX_PAGE_FILTER, first) + VECIDX_PAGE_START;
+}
+
+void
+vecidx_filter_close(VecIdxFilterPage *page)
+{
+	vecidx_buffer_release(page->buffer);
 }
 
 void

@@ -42,14 +42,6 @@ vecidx_filter_locate(VecIdxHandle *handle, uint32 node, uint32 *row)
 	return handle->base[VECIDX_RUN_FILTER] + page;
 }
 
-/* A field of the rows of a page; "page" is the page or a copy of it. */
-static inline const uint8 *
-vecidx_filter_field(const VecIdxHandle *handle, const char *page, int field)
-{
-	return (const uint8 *) page + VECIDX_PAGE_START +
-		vecidx_filter_place(&handle->shape, field, handle->layout.run[VECIDX_RUN_FILTER].per_page, 0);
-}
-
 /* Flags of a row in memory. */
 static inline uint8 *
 vecidx_filter_flags(const VecIdxHandle *handle, uint8 *row)
@@ -91,11 +83,20 @@ extern void vecidx_filter_peek(VecIdxHandle *handle, uint32 node, uint8 *row);
 extern void vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row);
 
 /*
- * For a pass over all nodes: copies, under share lock, the page that begins
- * with a node's row.  Returns how many rows of ids below "end" it holds; what
- * fields they have vecidx_filter_field tells.  Does not look at checksums.
+ * For a pass over all nodes: share-locks the page that begins with a node's
+ * row, and tells how many rows of ids below "end" it holds and where their
+ * fields are (vecidx_filter_place).  Does not look at checksums.  Until it is
+ * closed nothing may be called that is not known to be short.
  */
-extern uint32 vecidx_filter_page(VecIdxHandle *handle, uint32 first, uint32 end, char *page);
+typedef struct VecIdxFilterPage
+{
+	const uint8 *fields;
+	uint32		count;
+	Buffer		buffer;
+} VecIdxFilterPage;
+
+extern void vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page);
+extern void vecidx_filter_close(VecIdxFilterPage *page);
 
 /* Has the page of a node's row on its way, if it is not known where it is; else the row's first fields. */
 extern void vecidx_filter_prefetch(VecIdxHandle *handle, uint32 node);
