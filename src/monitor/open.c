@@ -144,7 +144,7 @@ static void
 visit_filters(VecIdxHandle *handle, uint32 end, VecIdxSlotVisitor visit, void *state)
 {
 	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
-	char	   *page = palloc(BLCKSZ);
+	char	   *copy = palloc(BLCKSZ);
 	uint8		row[VECIDX_FILTER_ROOM];
 	uint32		first = 0;
 
@@ -152,18 +152,20 @@ visit_filters(VecIdxHandle *handle, uint32 end, VecIdxSlotVisitor visit, void *s
 	{
 		uint32		at;
 		BlockNumber block = vecidx_filter_locate(handle, first, &at);
-		uint32		count;
+		VecIdxFilterPage page;
 
 		require_block(handle->index, block);
-		count = vecidx_filter_page(handle, first, end, page);
-		for (uint32 i = 0; i < count; i++)
+		vecidx_filter_open(handle, first, end, &page);
+		memcpy(copy + VECIDX_PAGE_START, page.fields, VECIDX_PAGE_USABLE);
+		vecidx_filter_close(&page);
+		for (uint32 i = 0; i < page.count; i++)
 		{
-			vecidx_filter_gather(&handle->shape, page, rows, i, row);
+			vecidx_filter_gather(&handle->shape, copy, rows, i, row);
 			(*visit) (state, first + i, row);
 		}
-		first += count;
+		first += page.count;
 	}
-	pfree(page);
+	pfree(copy);
 }
 
 void
