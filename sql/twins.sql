@@ -147,7 +147,7 @@ TRUNCATE twins;
 CREATE INDEX twins_i ON twins USING vecidx (v real_ip_ops, b, a);
 SELECT vecidx_check('twins_i');
 SELECT twins_fill(1, 900);
-SELECT vecidx_check('twins_i');
+SELECT vecidx_check('twins_i') > 0 AS sound;
 DROP INDEX twins_i;
 CREATE TEMP TABLE twins_temp AS SELECT * FROM twins;
 CREATE INDEX twins_temp_i ON twins_temp USING vecidx (v real_cosine_ops, a);
