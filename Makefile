@@ -107,6 +107,7 @@ OBJS = \
 	src/am/vacuum.o \
 	src/am/cost.o \
 	src/am/junk.o \
+	src/am/classes.o \
 	src/am/handler.o \
 	src/monitor/open.o \
 	src/monitor/check.o \
@@ -133,6 +134,8 @@ REGRESS = \
 	options \
 	errors \
 	tables \
+	columns \
+	twins \
 	cost \
 	check \
 	prewarm \
@@ -160,6 +163,7 @@ ISOLATION = \
 	same_vector \
 	search_cancel \
 	search_prepared \
+	twin_slots \
 	update_nearest \
 	vacuum_scan_insert
 

@@ -34,6 +34,12 @@ CREATE FUNCTION vecidx_calibrate(index regclass, queries anyarray) RETURNS integ
 COMMENT ON FUNCTION vecidx_calibrate(regclass, anyarray) IS
 	'measure anew what reaches which recall, with given queries (of more than 1,024, as many evenly spread): number of queries used';
 
+CREATE FUNCTION vecidx_add_operator_classes() RETURNS TABLE (type regtype, operator_class text)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION vecidx_add_operator_classes() FROM PUBLIC;
+COMMENT ON FUNCTION vecidx_add_operator_classes() IS
+	'make operator classes of filter columns for types of other extensions: what was made';
+
 CREATE FUNCTION vecidx_last_scan(OUT index regclass, OUT k bigint, OUT target_recall float8, OUT ef bigint,
 		OUT slack float8, OUT rerank_factor float8, OUT strategy text, OUT expanded bigint, OUT estimates bigint,
 		OUT reranked bigint, OUT exact bigint, OUT rows bigint, OUT filter_share float8, OUT filter_tests bigint,

@@ -301,6 +301,7 @@ vecidx_twin_settle(VecIdxHandle *handle, uint32 node, VecIdxAdjacencySlot *scrat
 		vecidx_filter_read(handle, first, row);
 	if (!chain_agrees(handle, first, row, scratch))
 		return;
+	vecidx_pause("vacuum-settle");
 	vecidx_edit_begin(&edit, handle->index, true);
 	slot = vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, node);
 	if (slot->next != first || (slot->tids == 0) != empty)

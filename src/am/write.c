@@ -293,19 +293,21 @@ fetch_filter(void *state, uint32 row)
 /*
  * Rows were taken for twins because a hash of 64 bits was the same.  Should
  * vectors differ all the same (one build in 10^8 of a million rows), another
- * rotation makes other vectors, and other hashes.
+ * rotation makes other vectors, and other hashes.  Codes do not count: rows that
+ * differ by less than a step of the rerank vector may have different ones.
  */
 static void
 check_twins(Writer *writer, uint32 id, const char *first)
 {
 	const VecIdxRoll *roll = writer->roll;
 	VecIdxLoad *load = writer->plan->load;
-	Size		size = load->plan.code_size + load->plan.vector_size;
+	const uint8 *vector = vecidx_load_vector(load, first);
+	Size		size = load->plan.vector_size > 0 ? load->plan.vector_size : load->plan.code_size - sizeof(VecIdxCodeSlot);
 
 	for (uint32 row = roll->twins[roll->firsts[id]]; row != VECIDX_NONE; row = roll->twins[row])
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (memcmp(first, fetch_row(writer, row, writer->twin_record), size) != 0)
+		if (memcmp(vector, vecidx_load_vector(load, fetch_row(writer, row, writer->twin_record)), size) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INTERNAL_ERROR),
 					 errmsg("two different vectors have the same hash in the build of index \"%s\"",

@@ -205,6 +205,7 @@ vecidx_handle_take(VecIdxHandle *handle, const VecIdxMeta *meta)
 {
 	if (!handle->ready || memcmp(&handle->fixed, &meta->fixed, sizeof(VecIdxMetaFixed)) != 0)
 		reset_handle(handle, &meta->fixed);
+	handle->version = meta->version;
 	handle->tuning = meta->tuning;
 	handle->state = meta->state;
 	read_directory(handle, meta);

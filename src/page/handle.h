@@ -39,6 +39,7 @@ typedef struct VecIdxHandle
 	Relation	index;			/* open as long as somebody holds the handle */
 	MemoryContext context;		/* of all that is derived from the fixed part */
 	bool		ready;			/* false while that is being derived */
+	uint32		version;		/* of the format */
 	VecIdxMetaFixed fixed;
 	VecIdxLayout layout;
 	VecIdxFilterShape shape;	/* of filter rows, by the index's columns */
