@@ -433,12 +433,15 @@ static void
 gather_node(DistanceScan *state, const VecIdxRanked *ranked)
 {
 	uint32		before = state->rows.extensions;
+	uint32		rows_before = state->rows.count;
 
-	note_returned(state, ranked->node);
 	if (state->phase == SCAN_SWEEP && state->filter != NULL)
 		vecidx_gather_slot(&state->rows, ranked->node, ranked->distance.version);
 	else
 		vecidx_gather_node(&state->rows, ranked->node, ranked->distance.version, false);
+	/* a node whose twins have been sought in vain does not count */
+	if (state->phase != SCAN_SIFT || state->rows.count > rows_before)
+		note_returned(state, ranked->node);
 	for (uint32 i = before; i < state->rows.extensions; i++)
 		note_returned(state, state->rows.extension[i]);
 }
