@@ -107,6 +107,7 @@ OBJS = \
 	src/am/vacuum.o \
 	src/am/cost.o \
 	src/am/junk.o \
+	src/am/keys.o \
 	src/am/classes.o \
 	src/am/handler.o \
 	src/monitor/open.o \
