@@ -22,7 +22,8 @@ vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle)
 	filter = palloc0(sizeof(VecIdxScanFilter));
 	filter->predicate = vecidx_predicate_compile(scan->indexRelation, &handle->shape, scan->keyData, scan->numberOfKeys);
 	filter->share.share = filter->predicate->never ? 0 : -1;
-	return filter;
+	/* "vector IS NOT NULL" leaves nothing to test */
+	return filter->predicate->never || filter->predicate->tests > 0 ? filter : NULL;
 }
 
 static bool

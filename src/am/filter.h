@@ -20,7 +20,7 @@ typedef struct VecIdxScanFilter
 	double		pass_cost;		/* of a pass over all filter rows */
 } VecIdxScanFilter;
 
-/* In CurrentMemoryContext; NULL for a scan without keys. */
+/* In CurrentMemoryContext; NULL for a scan whose keys let all rows pass. */
 extern VecIdxScanFilter *vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle);
 
 /* Looks at some filter rows. */

@@ -484,8 +484,14 @@ static void
 add_key(VecIdxPredicate *predicate, Relation index, const ScanKeyData *key)
 {
 	if (key->sk_attno < 2)
-		elog(ERROR, "a vecidx index cannot be searched by a condition on its vectors");
-	if (key->sk_flags & SK_SEARCHNULL)
+	{
+		/* a NULL has no place in the index */
+		if (key->sk_flags & SK_SEARCHNULL)
+			predicate->never = true;
+		else if ((key->sk_flags & SK_SEARCHNOTNULL) == 0)
+			elog(ERROR, "a vecidx index cannot be searched by a condition on its vectors");
+	}
+	else if (key->sk_flags & SK_SEARCHNULL)
 		add_test(predicate, VECIDX_TEST_NULL, key->sk_attno - 2);
 	else if (key->sk_flags & SK_SEARCHNOTNULL)
 		add_test(predicate, VECIDX_TEST_NOT_NULL, key->sk_attno - 2);

@@ -99,8 +99,8 @@ typedef struct VecIdxPredicate
 } VecIdxPredicate;
 
 /*
- * Compiles the keys of columns behind the first; all else about them must
- * live as long as the predicate, which is made in the current memory context.
+ * Compiles keys, which must live as long as the predicate does.  That is made
+ * in the current memory context.
  */
 extern VecIdxPredicate *vecidx_predicate_compile(Relation index, const VecIdxFilterShape *shape, const ScanKeyData *keys, int count);
 
