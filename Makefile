@@ -61,6 +61,12 @@ OBJS = \
 	src/page/handle.o \
 	src/page/slot.o \
 	src/page/peek.o \
+	src/page/filter.o \
+	src/filter/encode.o \
+	src/filter/shape.o \
+	src/filter/interval.o \
+	src/filter/compile.o \
+	src/filter/test.o \
 	src/graph/visited.o \
 	src/graph/search.o \
 	src/graph/prune.o \
@@ -76,6 +82,7 @@ OBJS = \
 	src/graph/entry.o \
 	src/graph/rank.o \
 	src/graph/sweep.o \
+	src/graph/sift.o \
 	src/graph/effort.o \
 	src/graph/truth.o \
 	src/graph/calibrate.o \
@@ -86,22 +93,28 @@ OBJS = \
 	src/am/former.o \
 	src/am/edge.o \
 	src/am/reconnect.o \
+	src/am/twin.o \
 	src/am/insert.o \
 	src/am/sample.o \
 	src/am/team.o \
 	src/am/spool.o \
 	src/am/cells.o \
 	src/am/load.o \
+	src/am/group.o \
 	src/am/write.o \
 	src/am/build.o \
 	src/am/limit.o \
 	src/am/explain.o \
 	src/am/exact.o \
 	src/am/ahead.o \
+	src/am/gather.o \
+	src/am/filter.o \
 	src/am/scan.o \
 	src/am/vacuum.o \
 	src/am/cost.o \
 	src/am/junk.o \
+	src/am/keys.o \
+	src/am/classes.o \
 	src/am/handler.o \
 	src/monitor/open.o \
 	src/monitor/check.o \
@@ -129,6 +142,9 @@ REGRESS = \
 	options \
 	errors \
 	tables \
+	columns \
+	twins \
+	filters \
 	cost \
 	check \
 	prewarm \
@@ -156,6 +172,7 @@ ISOLATION = \
 	same_vector \
 	search_cancel \
 	search_prepared \
+	twin_slots \
 	update_former \
 	update_nearest \
 	vacuum_scan_insert
@@ -177,7 +194,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # plain loops over arrays that a build spends its time in
-src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o: CFLAGS += -O3
+src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o src/filter/test.o: CFLAGS += -O3
 
 # PGXS tracks neither headers nor the PostgreSQL that objects were made for
 $(shell v="`$(PG_CONFIG) --version`"; test "`cat .pg_version 2>/dev/null`" = "$$v" || echo "$$v" > .pg_version)

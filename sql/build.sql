@@ -283,3 +283,11 @@ DROP FUNCTION build_answers;
 DROP TABLE build_parallel;
 RESET min_parallel_table_scan_size;
 RESET maintenance_work_mem;
+
+-- rows that differ by less than a step of the rerank vector are one node, whatever their codes are
+CREATE TABLE build_near AS SELECT i AS id, test_vector(i, 24) AS v FROM generate_series(1, 1000) i;
+INSERT INTO build_near SELECT id + 1000, (SELECT array_agg(x + 1e-6 * n ORDER BY n) FROM unnest(v) WITH ORDINALITY AS u (x, n))::real[] FROM build_near;
+CREATE INDEX build_near_i ON build_near USING vecidx (v real_cosine_ops) WITH (quantizer = rabitq8, rerank = sq4);
+SELECT vecidx_check('build_near_i') < 2000 AS joined;
+SELECT rows, distinct_rows FROM test_scan('build_near', 'test_vector(1, 24)', '<=>');
+DROP TABLE build_near;

@@ -90,6 +90,11 @@ typedef int VecIdxWalSize;
 #define VecIdxDisablePath(indexpath) ((void) (indexpath))
 #endif
 
+/* Before 17 ordered scans get no = ANY behind the first column, and only the server's own access methods booleans. */
+#if PG_VERSION_NUM < 170000
+#define VECIDX_NEEDS_KEYS_HOOK
+#endif
+
 /* Since 18 extensions can add to what EXPLAIN says of a node. */
 #if PG_VERSION_NUM >= 180000
 #define VECIDX_HAS_EXPLAIN_HOOK

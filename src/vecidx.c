@@ -9,6 +9,7 @@
 
 #include "am/explain.h"
 #include "am/junk.h"
+#include "am/keys.h"
 #include "am/limit.h"
 #include "am/pause.h"
 #include "options.h"
@@ -31,6 +32,7 @@ _PG_init(void)
 	vecidx_pause_init();
 	vecidx_options_init();
 	vecidx_junk_init();
+	vecidx_keys_init();
 	vecidx_limit_init();
 	vecidx_explain_init();
 }

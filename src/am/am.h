@@ -18,8 +18,11 @@
 
 /* row.c: from datums to rows */
 
-/* What the index's operator class says of its column. */
+/* What the index's operator class says of its first column, the vector. */
 extern const VecIdxType *vecidx_row_type(Relation index);
+
+/* Errors unless the first column is a vector and all others are filter columns. */
+extern void vecidx_row_check_columns(Relation index);
 
 /*
  * Decodes a datum into floats that may be indexed or sought: checks
@@ -50,8 +53,8 @@ typedef struct VecIdxInserter VecIdxInserter;
 
 extern VecIdxInserter *vecidx_inserter_create(VecIdxHandle *handle, bool logged);
 
-/* Inserts a normalized row; returns its node. */
-extern uint32 vecidx_inserter_add(VecIdxInserter *inserter, const float *row, ItemPointer tid);
+/* Inserts a normalized row with its filter row, which may be NULL in an index without filter columns; returns its node. */
+extern uint32 vecidx_inserter_add(VecIdxInserter *inserter, const float *row, const uint8 *filter, ItemPointer tid);
 extern void vecidx_inserter_free(VecIdxInserter *inserter);
 
 /* edge.c: changes of neighbour lists, for insert and vacuum */

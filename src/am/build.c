@@ -38,6 +38,7 @@
 #include "graph/order.h"
 #include "graph/parts.h"
 #include "options.h"
+#include "page/filter.h"
 #include "page/meta.h"
 
 #define PHASE_SAMPLE		2
@@ -104,6 +105,7 @@ typedef struct Shared
 	Size		load;
 	Size		query_rows;
 	Size		query_tids;
+	Size		query_filters;
 	Size		notes;			/* one for each process, vecidx_truth_notes_size bytes */
 	Size		scan;
 
@@ -204,8 +206,12 @@ vecidx_build_fixed(Relation index, int dimensions, VecIdxMetaFixed *fixed)
 {
 	VecIdxOptions options = vecidx_options_of(index);
 	const VecIdxType *type = vecidx_row_type(index);
+	VecIdxFilterShape shape;
 
+	vecidx_filter_shape(index, &shape);
 	memset(fixed, 0, sizeof(VecIdxMetaFixed));
+	fixed->filter_columns = shape.columns;
+	fixed->filter_size = shape.size;
 	fixed->metric = type->metric;
 	fixed->m = options.m;
 	fixed->ef_construction = options.ef_construction;
@@ -230,10 +236,11 @@ vecidx_build_fixed(Relation index, int dimensions, VecIdxMetaFixed *fixed)
 
 /* A slot of adjacency or upper links must fit a page whatever m is; the others may span. */
 static void
-check_options(Relation index)
+check_definition(Relation index)
 {
 	VecIdxOptions options = vecidx_options_of(index);
 
+	vecidx_row_check_columns(index);
 	if (options.ef_construction < options.m)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -317,12 +324,13 @@ choose_sketcher(Build *build)
 	build->plan.sketcher = sketcher;
 }
 
-/* What follows from the fixed part, in every process. */
+/* What follows from the fixed part and the index, in every process. */
 static void
-derive_plan(VecIdxLoadPlan *plan, const VecIdxMetaFixed *fixed)
+derive_plan(VecIdxLoadPlan *plan, const VecIdxMetaFixed *fixed, Relation index)
 {
 	VecIdxLayout layout;
 
+	vecidx_filter_shape(index, &plan->shape);
 	vecidx_layout_init(&layout, fixed);
 	plan->m = fixed->m;
 	plan->code_size = layout.run[VECIDX_RUN_CODE].size;
@@ -463,6 +471,8 @@ lay_shared(Build *build, Shared *shared, int processes, Snapshot snapshot)
 	at += MAXALIGN((Size) shared->queries * build->fixed.dimensions * sizeof(float));
 	shared->query_tids = at;
 	at += MAXALIGN(shared->queries * sizeof(ItemPointerData));
+	shared->query_filters = at;
+	at += MAXALIGN((Size) shared->queries * build->fixed.filter_size);
 	shared->notes = at;
 	at += processes * MAXALIGN(vecidx_truth_notes_size(shared->queries));
 	shared->scan = at;
@@ -604,7 +614,8 @@ see_plan(Build *build)
 	build->plan.sketcher = shared_part(shared, shared->sketcher);
 	build->plan.cells = shared->cells;
 	build->plan.centres = shared_part(shared, shared->centres);
-	derive_plan(&build->plan, &shared->fixed);
+	build->plan.held_filters = shared_part(shared, shared->query_filters);
+	derive_plan(&build->plan, &shared->fixed, build->index);
 	if (shared->queries > 0)
 	{
 		const float *rows = shared_part(shared, shared->query_rows);
@@ -657,6 +668,7 @@ load_table(Build *build)
 	build->shared = vecidx_team_shared(build->team.state);
 	*build->shared = parts;
 	fill_shared(build, snapshot);
+	build->plan.held_filters = shared_part(build->shared, build->shared->query_filters);
 	vecidx_load_init(&build->load, &build->plan, shared_part(build->shared, build->shared->load), &build->team);
 	vecidx_team_launch(&build->team);
 	run_step(build, STEP_LOAD);
@@ -864,7 +876,7 @@ calibrate_index(Build *build)
 
 /* Indexes the rows that were held back. */
 static void
-insert_held(Build *build, const bool *held)
+insert_held(Build *build, const bool *held, const uint8 *filters)
 {
 	const VecIdxTruth *truth = build->plan.truth;
 	VecIdxInserter *inserter = vecidx_inserter_create(build->handle, false);
@@ -876,7 +888,8 @@ insert_held(Build *build, const bool *held)
 		if (!held[i])
 			continue;
 		vecidx_handle_refresh(build->handle);
-		vecidx_inserter_add(inserter, truth->rows + (Size) i * truth->dimensions, &truth->tids[i]);
+		vecidx_inserter_add(inserter, truth->rows + (Size) i * truth->dimensions,
+							filters + (Size) i * build->fixed.filter_size, &truth->tids[i]);
 		build->rows++;
 	}
 	vecidx_inserter_free(inserter);
@@ -897,17 +910,19 @@ static void
 build_from_rows(Build *build)
 {
 	bool		held[VECIDX_CALIBRATE_QUERIES];
+	uint8	   *filters = palloc0((Size) VECIDX_CALIBRATE_QUERIES * VECIDX_FILTER_ROOM);
 
 	vecidx_build_fixed(build->index, build->sample.dimensions, &build->fixed);
 	compute_centroid(build);
 	choose_quantizer(build);
 	choose_sketcher(build);
-	derive_plan(&build->plan, &build->fixed);
+	derive_plan(&build->plan, &build->fixed, build->index);
 	choose_cells(build);
 	prepare_truth(build);
 	load_table(build);
 	join_findings(build);
 	memcpy(held, build->load.state->held, sizeof(held));
+	memcpy(filters, build->plan.held_filters, (Size) build->shared->queries * build->fixed.filter_size);
 	if (build->rows > 0)
 	{
 		make_graph(build);
@@ -924,7 +939,7 @@ build_from_rows(Build *build)
 	{
 		if (build->rows > 0)
 			calibrate_index(build);
-		insert_held(build, held);
+		insert_held(build, held, filters);
 	}
 }
 
@@ -938,7 +953,7 @@ vecidx_build(Relation heap, Relation index, IndexInfo *info)
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-	check_options(index);
+	check_definition(index);
 	build->heap = heap;
 	build->index = index;
 	build->info = info;
@@ -963,7 +978,7 @@ vecidx_build_empty(Relation index)
 {
 	VecIdxMetaFixed fixed;
 
-	check_options(index);
+	check_definition(index);
 	vecidx_build_fixed(index, vecidx_row_declared_dimensions(index), &fixed);
 	vecidx_write_empty(index, INIT_FORKNUM, &fixed, true);
 }

@@ -25,6 +25,10 @@
 #define OPERATORS_PER_CODE		10.0
 #define CACHED_PAGE_SHARE		0.05
 
+/* A pass over filter rows: per row and condition, and per page of the rows of one column or two. */
+#define OPERATORS_PER_TEST		0.06
+#define TESTS_PER_PAGE			800.0
+
 /* Rows that the query wants of this path, or all. */
 static double
 wanted_rows(const PlannerInfo *root, double rows)
@@ -51,6 +55,41 @@ walk_length(Relation index, double rows, double wanted)
 	return Min(effort.expanded + 3 * log(rows + 2), rows);
 }
 
+/* A search for as many of the nearest rows as the wanted ones are among, whoever checks the conditions. */
+static Cost
+search_cost(PlannerInfo *root, IndexPath *path, double rows, double *visits)
+{
+	double		passing = path->path.param_info != NULL ? path->path.param_info->ppi_rows : path->path.parent->rows;
+	double		wanted = wanted_rows(root, Max(passing, 1));
+
+	Relation	index = index_open(path->indexinfo->indexoid, NoLock);
+	double		codes;
+
+	*visits = walk_length(index, rows, Min(wanted * rows / Max(passing, 1), rows));
+	codes = Min(*visits * vecidx_options_of(index).m, rows);
+	index_close(index, NoLock);
+	return codes * OPERATORS_PER_CODE * cpu_operator_cost +
+		Min(*visits + codes / 4, path->indexinfo->pages) * random_page_cost * CACHED_PAGE_SHARE;
+}
+
+/* A pass over all filter rows. */
+static Cost
+pass_cost(double rows, double share, int conditions)
+{
+	return rows * (conditions * OPERATORS_PER_TEST + share * OPERATORS_PER_CODE) * cpu_operator_cost +
+		rows / TESTS_PER_PAGE * seq_page_cost * CACHED_PAGE_SHARE;
+}
+
+/* The share of rows that the path's conditions let through. */
+static double
+passing_share(PlannerInfo *root, const IndexPath *path, double rows)
+{
+	List	   *quals = get_quals_from_indexclauses(path->indexclauses);
+	double		share = clauselist_selectivity(root, quals, path->indexinfo->rel->relid, JOIN_INNER, NULL);
+
+	return Min(Max(share, 1 / rows), 1);
+}
+
 void
 vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count pg_attribute_unused(),
 					Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
@@ -58,10 +97,8 @@ vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count pg_att
 {
 	IndexOptInfo *info = path->indexinfo;
 	double		rows = Max(info->tuples, 1);
+	double		share;
 	double		visits;
-	double		codes;
-	double		wanted;
-	Relation	index;
 
 	*correlation = 0;
 	*selectivity = 1;
@@ -72,14 +109,15 @@ vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count pg_att
 		VecIdxDisablePath(path);
 		return;
 	}
-	wanted = wanted_rows(root, rows);
-	index = index_open(info->indexoid, NoLock);
-	visits = walk_length(index, rows, wanted);
-	codes = Min(visits * vecidx_options_of(index).m, rows);
-	index_close(index, NoLock);
+	share = passing_share(root, path, rows);
+	*startup_cost = search_cost(root, path, rows, &visits);
+	if (path->indexclauses != NIL)
+	{
+		List	   *quals = add_predicate_to_index_quals(info, get_quals_from_indexclauses(path->indexclauses));
 
-	*startup_cost = codes * OPERATORS_PER_CODE * cpu_operator_cost +
-		Min(visits + codes / 4, info->pages) * random_page_cost * CACHED_PAGE_SHARE;
-	*total_cost = *startup_cost + rows * (cpu_index_tuple_cost + OPERATORS_PER_CODE * cpu_operator_cost);
+		*startup_cost = Min(*startup_cost, pass_cost(rows, share, list_length(path->indexclauses)));
+		*selectivity = clauselist_selectivity(root, quals, info->rel->relid, JOIN_INNER, NULL);
+	}
+	*total_cost = *startup_cost + rows * share * (cpu_index_tuple_cost + OPERATORS_PER_CODE * cpu_operator_cost);
 	*pages = Min(visits, info->pages);
 }

@@ -27,7 +27,7 @@
 #include "options.h"
 #endif
 
-#define LAST_SCAN_COLUMNS		12
+#define LAST_SCAN_COLUMNS		16
 
 PG_FUNCTION_INFO_V1(vecidx_last_scan);
 
@@ -52,15 +52,41 @@ vecidx_scan_stats_add(VecIdxScanStats *sum, const VecIdxScanStats *part)
 	sum->reranked += before.reranked;
 	sum->exact += before.exact;
 	sum->rows += before.rows;
+	sum->tests += before.tests;
+	sum->passes += before.passes;
+	sum->bridged += before.bridged;
+	if (sum->switched == VECIDX_SWITCH_NONE)
+		sum->switched = before.switched;
 }
 
 /* How the scan found its rows; NULL if the index had none to look at. */
 static const char *
 strategy(const VecIdxScanStats *stats)
 {
+	if (stats->filtered && stats->walked)
+		return stats->swept ? "filtered walk, then pass" : "filtered walk";
+	if (stats->filtered)
+		return stats->swept ? "pass" : NULL;
 	if (stats->walked)
 		return stats->swept ? "walk, then sweep" : "walk";
 	return stats->swept ? "sweep" : NULL;
+}
+
+/* Why a walk under a filter gave way; NULL if it did not. */
+static const char *
+switched(const VecIdxScanStats *stats)
+{
+	switch (stats->switched)
+	{
+		case VECIDX_SWITCH_DEAR:
+			return "too costly";
+		case VECIDX_SWITCH_DRY:
+			return "nothing left";
+		case VECIDX_SWITCH_MUCH:
+			return "many wanted";
+		default:
+			return NULL;
+	}
 }
 
 Datum
@@ -68,6 +94,7 @@ vecidx_last_scan(PG_FUNCTION_ARGS)
 {
 	const VecIdxScanStats *stats = &vecidx_last_scan_stats;
 	const char *how = strategy(stats);
+	const char *why = switched(stats);
 	Datum		values[LAST_SCAN_COLUMNS];
 	bool		nulls[LAST_SCAN_COLUMNS] = {false};
 	TupleDesc	columns;
@@ -91,6 +118,13 @@ vecidx_last_scan(PG_FUNCTION_ARGS)
 	values[9] = Int64GetDatum(stats->reranked);
 	values[10] = Int64GetDatum(stats->exact);
 	values[11] = Int64GetDatum(stats->rows);
+	nulls[12] = !stats->filtered || stats->share < 0;
+	nulls[13] = nulls[14] = !stats->filtered;
+	nulls[15] = why == NULL;
+	values[12] = Float8GetDatum(stats->share);
+	values[13] = Int64GetDatum(stats->tests);
+	values[14] = Int64GetDatum(stats->passes);
+	values[15] = why == NULL ? (Datum) 0 : CStringGetTextDatum(why);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
 }
 
@@ -179,6 +213,19 @@ show_settings(const VecIdxScanStats *stats, ExplainState *es)
 }
 
 static void
+show_filter(const VecIdxScanStats *stats, ExplainState *es)
+{
+	if (stats->share >= 0)
+		ExplainPropertyFloat("Filter Share", NULL, stats->share, 4, es);
+	ExplainPropertyUInteger("Filter Tests", NULL, stats->tests, es);
+	ExplainPropertyUInteger("Filter Passes", NULL, stats->passes, es);
+	if (stats->bridged > 0)
+		ExplainPropertyUInteger("Bridges Expanded", NULL, stats->bridged, es);
+	if (switched(stats) != NULL)
+		ExplainPropertyText("Walk Ended", switched(stats), es);
+}
+
+static void
 show_counters(const VecIdxScanStats *stats, ExplainState *es)
 {
 	if (strategy(stats) != NULL)
@@ -188,6 +235,8 @@ show_counters(const VecIdxScanStats *stats, ExplainState *es)
 	ExplainPropertyUInteger("Distances Reranked", NULL, stats->reranked, es);
 	if (stats->exact > 0)
 		ExplainPropertyUInteger("Distances Computed", NULL, stats->exact, es);
+	if (stats->filtered)
+		show_filter(stats, es);
 	ExplainPropertyUInteger("Index Rows", NULL, stats->rows, es);
 }
 

@@ -8,6 +8,15 @@
 
 #include "access/genam.h"
 
+/* Why a search under a filter gave way to a pass over all filter rows. */
+typedef enum VecIdxSwitch
+{
+	VECIDX_SWITCH_NONE,
+	VECIDX_SWITCH_DEAR,			/* it had cost more than that */
+	VECIDX_SWITCH_DRY,			/* it found no more nodes */
+	VECIDX_SWITCH_MUCH			/* a large part of what passes was asked for */
+} VecIdxSwitch;
+
 /* One scan, from its first row to its end or to the next rescan. */
 typedef struct VecIdxScanStats
 {
@@ -24,6 +33,12 @@ typedef struct VecIdxScanStats
 	uint64		reranked;		/* distances from rerank vectors */
 	uint64		exact;			/* distances from rows */
 	uint64		rows;			/* rows returned */
+	bool		filtered;		/* by keys */
+	double		share;			/* of filter rows looked at that passed; negative: none was */
+	uint64		tests;			/* filter rows looked at */
+	uint64		passes;			/* and found to pass, perhaps */
+	uint64		bridged;		/* nodes expanded that do not pass */
+	VecIdxSwitch switched;
 } VecIdxScanStats;
 
 /* The most recent scan of this backend; without an index before the first. */

@@ -25,12 +25,12 @@
 
 PG_FUNCTION_INFO_V1(vecidx_handler);
 
-/* The only strategy: the ordering operator. */
+/* The only strategy of a vector's operator class: the ordering operator. */
 #define DISTANCE_STRATEGY	1
 
 /* An ordering operator must give a float8 by which btree's float_ops sorts. */
 static bool
-is_valid_operator(const char *family, Form_pg_amop operator)
+is_valid_distance(const char *family, Form_pg_amop operator)
 {
 	if (operator->amopstrategy != DISTANCE_STRATEGY || operator->amoppurpose != AMOP_ORDER ||
 		get_op_rettype(operator->amopopr) != FLOAT8OID ||
@@ -41,6 +41,23 @@ is_valid_operator(const char *family, Form_pg_amop operator)
 				 errmsg("operator family \"%s\" of access method vecidx contains invalid operator %s",
 						family, format_operator(operator->amopopr)),
 				 errdetail("Strategy %d must be an ordering operator that returns double precision.", DISTANCE_STRATEGY)));
+		return false;
+	}
+	return true;
+}
+
+/* The strategies of a filter column's operator class are any: its operators are told apart by their functions. */
+static bool
+is_valid_filter(const char *family, Form_pg_amop operator)
+{
+	if (operator->amoppurpose != AMOP_SEARCH || get_op_rettype(operator->amopopr) != BOOLOID)
+	{
+		ereport(INFO,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("operator family \"%s\" of access method vecidx contains invalid operator %s",
+						family, format_operator(operator->amopopr)),
+				 errdetail("Without support function %d, all operators must be search operators that return boolean.",
+						   VECIDX_TYPE_PROC)));
 		return false;
 	}
 	return true;
@@ -74,6 +91,7 @@ family_name(Oid family)
 	return name;
 }
 
+/* A family with a support function is one of vectors, one without is for filter columns, and needs operators. */
 static bool
 vecidx_validate(Oid opclass)
 {
@@ -82,8 +100,8 @@ vecidx_validate(Oid opclass)
 	char	   *family;
 	CatCList   *operators;
 	CatCList   *procedures;
+	bool		vectors;
 	bool		valid = true;
-	bool		has_type = false;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for operator class %u", opclass);
@@ -91,18 +109,20 @@ vecidx_validate(Oid opclass)
 	family = family_name(form->opcfamily);
 	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(form->opcfamily));
 	procedures = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(form->opcfamily));
+	vectors = procedures->n_members > 0;
 	for (int i = 0; i < operators->n_members; i++)
-		valid &= is_valid_operator(family, (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple));
-	for (int i = 0; i < procedures->n_members; i++)
 	{
-		valid &= is_valid_procedure(family, (Form_pg_amproc) GETSTRUCT(&procedures->members[i]->tuple));
-		has_type = true;
+		Form_pg_amop operator = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+
+		valid &= vectors ? is_valid_distance(family, operator) : is_valid_filter(family, operator);
 	}
-	if (!has_type)
+	for (int i = 0; i < procedures->n_members; i++)
+		valid &= is_valid_procedure(family, (Form_pg_amproc) GETSTRUCT(&procedures->members[i]->tuple));
+	if (!vectors && operators->n_members == 0)
 	{
 		ereport(INFO,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("operator class \"%s\" of access method vecidx lacks support function %d",
+				 errmsg("operator class \"%s\" of access method vecidx has neither operators nor support function %d",
 						NameStr(form->opcname), VECIDX_TYPE_PROC)));
 		valid = false;
 	}
@@ -121,6 +141,9 @@ vecidx_handler(PG_FUNCTION_ARGS pg_attribute_unused())
 	am->amsupport = VECIDX_TYPE_PROC;
 	am->amcanorderbyop = true;
 	am->amoptionalkey = true;
+	am->amcanmulticol = true;
+	am->amsearcharray = true;
+	am->amsearchnulls = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;
 	VecIdxSetBuildsParallel(am);

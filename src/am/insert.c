@@ -16,36 +16,14 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "am/am.h"
 #include "am/former.h"
+#include "am/inserter.h"
 #include "am/pause.h"
 #include "am/roster.h"
+#include "am/twin.h"
+#include "page/filter.h"
 #include "page/meta.h"
 #include "page/peek.h"
-
-struct VecIdxInserter
-{
-	/* fixed */
-	VecIdxHandle *handle;
-	bool		logged;
-	MemoryContext context;
-	MemoryContext work;			/* reset after each row */
-	double		level_scale;
-	Size		vector_size;
-
-	/* the row under way */
-	VecIdxStore store;
-	VecIdxSearch search;		/* set up, like the next two, for the first row that is encoded */
-	void	   *query_memory;
-	void	   *scratch;
-	VecIdxCodeSlot *code;
-	VecIdxRerankSlot *rerank;
-	VecIdxAdjacencySlot *adjacency;
-	VecIdxUpperSlot *upper;
-	VecIdxArrival arrival;
-	uint32		epoch;			/* of the metapage when the search began, or later */
-	uint32		twin_version;	/* which life of the twin has our vector */
-};
 
 VecIdxInserter *
 vecidx_inserter_create(VecIdxHandle *handle, bool logged)
@@ -63,9 +41,10 @@ vecidx_inserter_create(VecIdxHandle *handle, bool logged)
 	inserter->level_scale = 1.0 / log(handle->fixed.m);
 	inserter->vector_size = rerank > 0 ? rerank : vecidx_quant_code_size(&params);
 	vecidx_store_init(&inserter->store, handle, context);
-	inserter->code = MemoryContextAlloc(context, run[VECIDX_RUN_CODE].size);
-	inserter->rerank = MemoryContextAlloc(context, Max(run[VECIDX_RUN_RERANK].size, sizeof(VecIdxRerankSlot)));
+	inserter->code = MemoryContextAllocZero(context, run[VECIDX_RUN_CODE].size);
+	inserter->rerank = MemoryContextAllocZero(context, Max(run[VECIDX_RUN_RERANK].size, sizeof(VecIdxRerankSlot)));
 	inserter->adjacency = MemoryContextAlloc(context, run[VECIDX_RUN_ADJACENCY].size);
+	inserter->filter = MemoryContextAlloc(context, VECIDX_FILTER_ROOM);
 	inserter->upper = MemoryContextAlloc(context, run[VECIDX_RUN_UPPER].size);
 	return inserter;
 }
@@ -133,9 +112,8 @@ find_place(VecIdxInserter *inserter)
 
 /* Giving out ids: the metapage is locked in the edit. */
 
-/* Takes an id from the free list or from the end; the version for its next life.  False: no room. */
-static bool
-take_node(VecIdxInserter *inserter, VecIdxMeta *meta, uint32 *node, uint32 *version)
+bool
+vecidx_inserter_take(VecIdxInserter *inserter, VecIdxMeta *meta, uint32 *node, uint32 *version)
 {
 	VecIdxHandle *handle = inserter->handle;
 
@@ -157,9 +135,8 @@ take_node(VecIdxInserter *inserter, VecIdxMeta *meta, uint32 *node, uint32 *vers
 	return true;
 }
 
-/* Fills in what the code and rerank slots have to say of the id. */
-static void
-seal_vectors(VecIdxInserter *inserter, uint32 node, uint32 version, VecIdxState state)
+void
+vecidx_inserter_seal(VecIdxInserter *inserter, uint32 node, uint32 version, VecIdxState state)
 {
 	const VecIdxLayout *layout = &inserter->handle->layout;
 
@@ -172,12 +149,8 @@ seal_vectors(VecIdxInserter *inserter, uint32 node, uint32 version, VecIdxState 
 		vecidx_slot_seal(layout, VECIDX_RUN_RERANK, inserter->rerank);
 }
 
-/*
- * Writes the code and rerank slots of an id that is being given out, by
- * records of their own: both, or those that span pages.
- */
-static void
-write_vectors(VecIdxInserter *inserter, uint32 node, uint32 smallest_span)
+void
+vecidx_inserter_write(VecIdxInserter *inserter, uint32 node, uint32 smallest_span)
 {
 	VecIdxHandle *handle = inserter->handle;
 
@@ -255,8 +228,10 @@ write_node(VecIdxInserter *inserter, VecIdxEdit *edit, uint32 node, uint32 versi
 	const void *bytes[3];
 	int			count = 1;
 
-	seal_vectors(inserter, node, version, VECIDX_LIVE);
-	write_vectors(inserter, node, 2);
+	vecidx_inserter_seal(inserter, node, version, VECIDX_LIVE);
+	vecidx_inserter_write(inserter, node, 2);
+	if (vecidx_filter_exists(handle))
+		vecidx_filter_write(handle, node, false, inserter->filter, inserter->logged);
 	if (handle->layout.run[VECIDX_RUN_CODE].span == 1)
 	{
 		bytes[count] = inserter->code;
@@ -303,7 +278,7 @@ create_node(VecIdxInserter *inserter, ItemPointer tid)
 			drop_dead_neighbours(inserter);
 			continue;
 		}
-		if (!take_node(inserter, meta, &node, &version))
+		if (!vecidx_inserter_take(inserter, meta, &node, &version))
 		{
 			vecidx_edit_abandon(&edit);
 			continue;
@@ -673,254 +648,6 @@ link_neighbours(VecIdxInserter *inserter, uint32 node, uint32 upper)
 		link_back(inserter, level, node, upper);
 }
 
-/* Attaching a TID to the twin. */
-
-/*
- * Is the node, whose adjacency slot the caller has locked, still the one whose
- * vector was found to be ours?  A vector does not change as long as the
- * version does not.
- */
-static bool
-is_twin(const VecIdxInserter *inserter, const VecIdxAdjacencySlot *slot, uint32 node)
-{
-	return slot->node == node && slot->state == VECIDX_LIVE && slot->version == inserter->twin_version;
-}
-
-/* Has the node our vector?  Notes the version that has. */
-static bool
-check_twin(VecIdxInserter *inserter, uint32 node)
-{
-	const uint8 *vector = vecidx_store_vector(&inserter->store, node, &inserter->twin_version);
-
-	return vector != NULL && memcmp(vector, inserter->arrival.vector, inserter->vector_size) == 0;
-}
-
-static void
-append_tid(VecIdxHandle *handle, VecIdxAdjacencySlot *slot, ItemPointer tid)
-{
-	/* in an extension the TIDs go on over the neighbours' space */
-	memcpy((char *) slot->tid + slot->tids * sizeof(ItemPointerData), tid, sizeof(ItemPointerData));
-	slot->tids++;
-	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot);
-}
-
-typedef enum AttachResult
-{
-	ATTACHED,
-	NOT_A_TWIN,
-	NO_ROOM
-} AttachResult;
-
-/* Tries the node's own slot and its first extension. */
-static AttachResult
-attach_to_present(VecIdxInserter *inserter, uint32 node, uint32 extension, ItemPointer tid)
-{
-	VecIdxHandle *handle = inserter->handle;
-	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_ADJACENCY, extension, NULL}};
-	VecIdxEdit	edit;
-	VecIdxAdjacencySlot *owner;
-	VecIdxAdjacencySlot *more;
-	VecIdxAdjacencySlot *slot = NULL;
-
-	vecidx_edit_begin(&edit, handle->index, inserter->logged);
-	vecidx_edit_slots(&edit, handle, refs, extension != VECIDX_NONE ? 2 : 1);
-	owner = refs[0].image;
-	more = refs[1].image;
-
-	if (!is_twin(inserter, owner, node))
-	{
-		vecidx_edit_abandon(&edit);
-		return NOT_A_TWIN;
-	}
-	if (owner->tids < VECIDX_INLINE_TIDS)
-		slot = owner;
-	else if (more != NULL && owner->next == extension && more->state == VECIDX_EXTENSION &&
-			 more->upper == node && more->tids < VecIdxExtensionTids(handle->fixed.m))
-		slot = more;
-	if (slot == NULL)
-	{
-		vecidx_edit_abandon(&edit);
-		return NO_ROOM;
-	}
-	append_tid(handle, slot, tid);
-	vecidx_roster_note(handle, tid, slot->node);
-	vecidx_edit_finish(&edit);
-	return ATTACHED;
-}
-
-/*
- * Writes the code and rerank slots of an extension, which are to be there like
- * those of any id.  Those of an id that was freed are there, unless they span
- * pages.
- */
-static void
-write_blank_vectors(VecIdxInserter *inserter, uint32 extension, uint32 version)
-{
-	VecIdxHandle *handle = inserter->handle;
-	const VecIdxRun *run = handle->layout.run;
-	VecIdxCodeSlot *code = inserter->store.code;
-	VecIdxRerankSlot *rerank = inserter->store.rerank;
-
-	if (version > 1 && run[VECIDX_RUN_CODE].span <= 1 && run[VECIDX_RUN_RERANK].span <= 1)
-		return;
-	memset(code, 0, run[VECIDX_RUN_CODE].size);
-	code->mark = vecidx_layout_mark(&handle->layout, extension);
-	code->state = VECIDX_EXTENSION;
-	vecidx_slot_write(handle, VECIDX_RUN_CODE, extension, code, inserter->logged);
-	if (run[VECIDX_RUN_RERANK].span == 0)
-		return;
-	memset(rerank, 0, run[VECIDX_RUN_RERANK].size);
-	rerank->node = extension;
-	rerank->version = version;
-	vecidx_slot_write(handle, VECIDX_RUN_RERANK, extension, rerank, inserter->logged);
-}
-
-/* Puts a new extension in front of the node's chain. */
-static AttachResult
-attach_to_new(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
-{
-	VecIdxHandle *handle = inserter->handle;
-	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, node, NULL}, {VECIDX_RUN_ADJACENCY, VECIDX_NONE, NULL}};
-	VecIdxEdit	edit;
-	VecIdxMeta *meta;
-	VecIdxAdjacencySlot *owner;
-	VecIdxAdjacencySlot *more;
-	uint32		extension;
-	uint32		version;
-
-	vecidx_meta_grow(handle, inserter->logged);
-	vecidx_edit_begin(&edit, handle->index, inserter->logged);
-	meta = vecidx_meta_edit(&edit, handle);
-	if (!take_node(inserter, meta, &extension, &version))
-	{
-		vecidx_edit_abandon(&edit);
-		return NO_ROOM;
-	}
-	write_blank_vectors(inserter, extension, version);
-	refs[1].slot = extension;
-	vecidx_edit_slots(&edit, handle, refs, 2);
-	owner = refs[0].image;
-	more = refs[1].image;
-	if (!is_twin(inserter, owner, node))
-	{
-		vecidx_edit_abandon(&edit);
-		return NOT_A_TWIN;
-	}
-	memset(more, 0, handle->layout.run[VECIDX_RUN_ADJACENCY].size);
-	more->node = extension;
-	more->version = version;
-	more->state = VECIDX_EXTENSION;
-	more->upper = node;
-	more->next = owner->next;
-	append_tid(handle, more, tid);
-	vecidx_roster_note(handle, tid, extension);
-	owner->next = extension;
-	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, owner);
-	meta->state.extensions++;
-	vecidx_meta_changed(meta, handle);
-	vecidx_edit_finish(&edit);
-	return ATTACHED;
-}
-
-/*
- * Attaches the TID to the node whose life twin_version tells; false if that
- * has ended.  inserter->adjacency is a copy of its slot.
- */
-static bool
-attach_to_twin(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
-{
-	VecIdxAdjacencySlot *slot = inserter->adjacency;
-
-	for (;;)
-	{
-		AttachResult result = NO_ROOM;
-		uint32		first = slot->next;
-
-		if (slot->tids < VECIDX_INLINE_TIDS)
-			result = attach_to_present(inserter, node, VECIDX_NONE, tid);
-		else if (first != VECIDX_NONE)
-		{
-			vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, first, slot);
-			if (slot->tids < VecIdxExtensionTids(inserter->handle->fixed.m))
-				result = attach_to_present(inserter, node, first, tid);
-		}
-		if (result == NO_ROOM)
-			result = attach_to_new(inserter, node, tid);
-		if (result != NO_ROOM)
-			return result == ATTACHED;
-		CHECK_FOR_INTERRUPTS();
-		vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, slot);
-	}
-}
-
-/* Attaches the TID to a node that has our vector; false if it has not, or not any more. */
-static bool
-attach_tid(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
-{
-	if (!check_twin(inserter, node))
-		return false;
-	vecidx_pause("insert-attach");
-	vecidx_peek_slot(inserter->handle, VECIDX_RUN_ADJACENCY, node, inserter->adjacency);
-	return attach_to_twin(inserter, node, tid);
-}
-
-static bool
-holds_tid(const VecIdxHandle *handle, const VecIdxAdjacencySlot *slot, const ItemPointerData *tid)
-{
-	uint32		room = slot->state == VECIDX_EXTENSION ? VecIdxExtensionTids(handle->fixed.m) : VECIDX_INLINE_TIDS;
-
-	if (slot->state != VECIDX_LIVE && slot->state != VECIDX_EXTENSION)
-		return false;
-	for (uint32 i = 0; i < Min(slot->tids, room); i++)
-	{
-		if (memcmp((const char *) slot->tid + i * sizeof(ItemPointerData), tid, sizeof(ItemPointerData)) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The node with that TID, by the roster, or none.  Notes its version. */
-static uint32
-find_holder(VecIdxInserter *inserter, const ItemPointerData *tid)
-{
-	VecIdxHandle *handle = inserter->handle;
-	VecIdxAdjacencySlot *slot = inserter->adjacency;
-	uint32		node = vecidx_roster_find(handle, tid);
-
-	if (node == VECIDX_NONE)
-		return VECIDX_NONE;
-	vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, node, slot);
-	if (!holds_tid(handle, slot, tid))
-		return VECIDX_NONE;
-	if (slot->state == VECIDX_EXTENSION)
-	{
-		node = slot->upper;
-		vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, node, slot);
-	}
-	inserter->twin_version = slot->version;
-	return node;
-}
-
-/*
- * Attaches the TID to the node that holds another, of a row with the same
- * vector which stays there meanwhile.  False if it is not known which.
- */
-static bool
-follow_tid(VecIdxInserter *inserter, const ItemPointerData *former, ItemPointer tid)
-{
-	uint32		node = find_holder(inserter, former);
-
-	if (node == VECIDX_NONE && vecidx_roster_missed(inserter->handle, get_hash_memory_limit()))
-		node = find_holder(inserter, former);
-	if (node == VECIDX_NONE)
-		return false;
-	vecidx_pause("insert-attach");
-	if (!attach_to_twin(inserter, node, tid))
-		return false;
-	vecidx_roster_drop(inserter->handle, former);
-	return true;
-}
-
 /* Number of searches for a place when each finds that the graph has changed too much. */
 #define PLACE_TRIES		100
 
@@ -938,7 +665,7 @@ place_row(VecIdxInserter *inserter, ItemPointer tid)
 		vecidx_pause("insert-found");
 		if (arrival->twin != VECIDX_NONE)
 		{
-			if (attach_tid(inserter, arrival->twin, tid))
+			if (vecidx_twin_attach(inserter, arrival->twin, tid))
 				return arrival->twin;
 		}
 		else
@@ -983,7 +710,7 @@ attach_row(VecIdxInserter *inserter, ItemPointer tid)
 		{
 			const VecIdxCandidate *found = &search->found[looked];
 
-			if (found->estimate == own && attach_tid(inserter, found->node, tid))
+			if (found->estimate == own && vecidx_twin_attach(inserter, found->node, tid))
 				return found->node;
 		}
 	}
@@ -992,7 +719,7 @@ attach_row(VecIdxInserter *inserter, ItemPointer tid)
 
 /* "attached": a row with an equal vector is likely to be there. */
 static uint32
-add_row(VecIdxInserter *inserter, const float *row, ItemPointer tid, bool attached)
+add_row(VecIdxInserter *inserter, const float *row, const uint8 *filter, ItemPointer tid, bool attached)
 {
 	MemoryContext old = MemoryContextSwitchTo(inserter->work);
 	double		u = 1.0 - pg_prng_double(&pg_global_prng_state);
@@ -1000,6 +727,8 @@ add_row(VecIdxInserter *inserter, const float *row, ItemPointer tid, bool attach
 
 	inserter->arrival.level = Min((int) (-log(u) * inserter->level_scale), VECIDX_MAX_LEVEL);
 	prepare_row(inserter, row);
+	if (vecidx_filter_exists(inserter->handle))
+		memcpy(inserter->filter, filter, inserter->handle->shape.size);
 	if (attached)
 		node = attach_row(inserter, tid);
 	if (node == VECIDX_NONE)
@@ -1011,9 +740,9 @@ add_row(VecIdxInserter *inserter, const float *row, ItemPointer tid, bool attach
 }
 
 uint32
-vecidx_inserter_add(VecIdxInserter *inserter, const float *row, ItemPointer tid)
+vecidx_inserter_add(VecIdxInserter *inserter, const float *row, const uint8 *filter, ItemPointer tid)
 {
-	return add_row(inserter, row, tid, false);
+	return add_row(inserter, row, filter, tid, false);
 }
 
 /*
@@ -1023,9 +752,11 @@ vecidx_inserter_add(VecIdxInserter *inserter, const float *row, ItemPointer tid)
 static void
 fix_dimensions(VecIdxHandle *handle, int dimensions)
 {
+	VecIdxMetaFixed fixed;
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
 
+	vecidx_build_fixed(handle->index, dimensions, &fixed);
 	vecidx_edit_begin(&edit, handle->index, true);
 	meta = vecidx_meta_edit(&edit, handle);
 	if (meta->fixed.dimensions != 0)
@@ -1033,7 +764,7 @@ fix_dimensions(VecIdxHandle *handle, int dimensions)
 		vecidx_edit_abandon(&edit);
 		return;
 	}
-	vecidx_build_fixed(handle->index, dimensions, &meta->fixed);
+	meta->fixed = fixed;
 	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
 	vecidx_handle_refresh(handle);
@@ -1086,12 +817,13 @@ statement_inserter(Statement *statement)
 }
 
 static void
-insert_row(Statement *statement, Datum value, ItemPointer tid, bool unchanged)
+insert_row(Statement *statement, const Datum *values, const bool *isnull, ItemPointer tid, bool unchanged)
 {
 	VecIdxHandle *handle = statement->handle;
+	uint8		filter[VECIDX_FILTER_ROOM];
 	const VecIdxType *type = vecidx_row_type(handle->index);
 	int			dimensions;
-	float	   *row = vecidx_row_decode(handle->index, &type->decoder, type->metric, value,
+	float	   *row = vecidx_row_decode(handle->index, &type->decoder, type->metric, values[0],
 										handle->fixed.dimensions, &dimensions);
 
 	if (row == NULL)
@@ -1103,18 +835,24 @@ insert_row(Statement *statement, Datum value, ItemPointer tid, bool unchanged)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("vector has %d dimensions, but index \"%s\" has %u",
 						dimensions, RelationGetRelationName(handle->index), handle->fixed.dimensions)));
-	add_row(statement_inserter(statement), row, tid, unchanged);
+	vecidx_filter_encode(&handle->shape, values, isnull, filter);
+	add_row(statement_inserter(statement), row, filter, tid, unchanged);
 }
 
 /* A row whose former version has the same values goes where that is; false if it is not known where. */
 static bool
 follow_former(Statement *statement, const IndexInfo *info, const Datum *values, const bool *isnull, ItemPointer tid)
 {
+	VecIdxInserter *inserter;
 	ItemPointerData former;
 
-	return statement->table != NULL && statement->handle->fixed.dimensions > 0 &&
-		vecidx_former_tid(statement->table, info, values, isnull, &former) &&
-		follow_tid(statement_inserter(statement), &former, tid);
+	if (statement->table == NULL || statement->handle->fixed.dimensions == 0 ||
+		!vecidx_former_tid(statement->table, info, values, isnull, &former))
+		return false;
+	inserter = statement_inserter(statement);
+	if (vecidx_filter_exists(inserter->handle))
+		vecidx_filter_encode(&inserter->handle->shape, values, isnull, inserter->filter);
+	return vecidx_twin_follow(inserter, &former, tid);
 }
 
 bool
@@ -1131,7 +869,7 @@ vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 	statement->handle->index = index;
 	old = MemoryContextSwitchTo(statement->row);
 	if (!unchanged || !follow_former(statement, info, values, isnull, tid))
-		insert_row(statement, values[0], tid, unchanged);
+		insert_row(statement, values, isnull, tid, unchanged);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(statement->row);
 	return false;

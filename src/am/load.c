@@ -34,6 +34,7 @@ typedef struct VecIdxLoadBatch
 	int			count;
 	uint32		place;			/* rows that this process has written */
 	float	   *rows;
+	uint8	   *filters;
 	ItemPointerData tids[BATCH];
 	float	   *products;
 	int8	   *sketches;
@@ -56,7 +57,7 @@ set_sizes(VecIdxLoad *load)
 	load->sizes[VECIDX_LOAD_GUEST] = point;
 	load->sizes[VECIDX_LOAD_UPPER] = point;
 	load->sizes[VECIDX_LOAD_RAISED] = point;
-	load->sizes[VECIDX_LOAD_ROW] = MAXALIGN(load->plan.code_size + load->plan.vector_size);
+	load->sizes[VECIDX_LOAD_ROW] = MAXALIGN(load->plan.code_size + load->plan.vector_size + load->plan.shape.size);
 	load->sizes[VECIDX_LOAD_LIST] = offsetof(VecIdxLoadList, neighbours) +
 		load->room * (sizeof(uint32) + sizeof(float));
 }
@@ -71,6 +72,7 @@ init_batch(VecIdxLoad *load)
 	batch->context = CurrentMemoryContext;
 	batch->row_context = AllocSetContextCreate(CurrentMemoryContext, "vecidx build row", ALLOCSET_DEFAULT_SIZES);
 	batch->rows = palloc_extended((Size) BATCH * params->dimensions * sizeof(float), MCXT_ALLOC_HUGE);
+	batch->filters = palloc(Max(BATCH * load->plan.shape.size, 1));
 	batch->products = palloc(BATCH * width * sizeof(float));
 	batch->sketches = palloc(BATCH * width);
 	batch->scratch = palloc(vecidx_quant_scratch_size(params));
@@ -154,6 +156,7 @@ write_row(VecIdxLoad *load, int i)
 	code->f1 = factors.f1;
 	code->error = vecidx_error_pack(factors.error);
 	code->state = VECIDX_LIVE;
+	memcpy(vecidx_load_filter(load, load->record), load->batch->filters + (Size) i * plan->shape.size, plan->shape.size);
 	vecidx_spool_write(&load->spools[VECIDX_LOAD_ROW][0], load->record);
 	return vecidx_points_hash(vector, plan->vector_size > 0 ? plan->vector_size : vecidx_quant_code_size(params));
 }
@@ -200,6 +203,17 @@ flush_batch(VecIdxLoad *load)
 	batch->count = 0;
 }
 
+/* Where the filter row of the row that comes next goes: a query's is kept until it is inserted. */
+static uint8 *
+filter_place(VecIdxLoad *load, int query)
+{
+	Size		size = load->plan.shape.size;
+
+	if (query >= 0)
+		return load->plan.held_filters + query * size;
+	return load->batch->filters + load->batch->count * size;
+}
+
 static void
 load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive pg_attribute_unused(), void *state)
 {
@@ -219,6 +233,8 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool aliv
 	row = vecidx_row_decode(index, &type->decoder, type->metric, values[0], params->dimensions, &dimensions);
 	if (row != NULL && load->plan.truth != NULL)
 		query = vecidx_truth_find(load->plan.truth, tid);
+	if (row != NULL && load->plan.shape.columns > 0)
+		vecidx_filter_encode(&load->plan.shape, values, isnull, filter_place(load, query));
 	MemoryContextSwitchTo(batch->context);
 	if (query >= 0)
 		load->state->held[query] = true;

@@ -35,7 +35,7 @@ typedef enum VecIdxLoadKind
 	VECIDX_LOAD_GUEST,			/* the same of its guests */
 	VECIDX_LOAD_UPPER,			/* the same of rows on upper levels, of all cells; in cell 0 */
 	VECIDX_LOAD_RAISED,			/* the same of rows that were raised to level 1; in cell 0 */
-	VECIDX_LOAD_ROW,			/* of all rows as pages have them: a code slot and a rerank vector; in cell 0 */
+	VECIDX_LOAD_ROW,			/* of all rows as pages have them: code slot, rerank vector, filter row; in cell 0 */
 	VECIDX_LOAD_LIST,			/* VecIdxLoadList of the rows of a cell */
 	VECIDX_LOAD_KINDS
 } VecIdxLoadKind;
@@ -72,6 +72,8 @@ typedef struct VecIdxLoadPlan
 	int			cells;
 	const int8 *centres;		/* a sketch for each cell */
 	VecIdxTruth *truth;			/* each process's own; NULL: nothing to calibrate */
+	VecIdxFilterShape shape;
+	uint8	   *held_filters;	/* filter rows of the queries of truth; shared */
 } VecIdxLoadPlan;
 
 /* What they tell each other; counts of records follow, of each kind, cell and process. */
@@ -142,6 +144,12 @@ vecidx_load_vector(const VecIdxLoad *load, const void *record)
 	if (load->plan.vector_size == 0)
 		return (uint8 *) (vecidx_load_code(record) + 1);
 	return (uint8 *) record + load->plan.code_size;
+}
+
+static inline uint8 *
+vecidx_load_filter(const VecIdxLoad *load, const void *record)
+{
+	return (uint8 *) record + load->plan.code_size + load->plan.vector_size;
 }
 
 /* The distances of a list's record. */

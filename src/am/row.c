@@ -19,6 +19,39 @@ vecidx_row_type(Relation index)
 	return (const VecIdxType *) DatumGetPointer(FunctionCall1(support, PointerGetDatum(NULL)));
 }
 
+static const char *
+column_name(Relation index, int column)
+{
+	return NameStr(TupleDescAttr(RelationGetDescr(index), column)->attname);
+}
+
+static bool
+is_vector(Relation index, int column)
+{
+	return OidIsValid(index_getprocid(index, column + 1, VECIDX_TYPE_PROC));
+}
+
+void
+vecidx_row_check_columns(Relation index)
+{
+	if (!is_vector(index, 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("first column of vecidx index \"%s\" must be a vector", RelationGetRelationName(index)),
+				 errdetail("The operator class of column \"%s\" is for filter columns, which follow the vector.",
+						   column_name(index, 0)),
+				 errhint("Put the vector first, with an operator class that tells its distance, such as real_l2_ops.")));
+	for (int column = 1; column < IndexRelationGetNumberOfKeyAttributes(index); column++)
+	{
+		if (is_vector(index, column))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("vecidx index \"%s\" cannot have two vectors", RelationGetRelationName(index)),
+					 errdetail("The operator class of column \"%s\" is for vectors.", column_name(index, column)),
+					 errhint("Create an index for each vector.")));
+	}
+}
+
 int
 vecidx_row_declared_dimensions(Relation index)
 {

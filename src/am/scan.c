@@ -24,6 +24,8 @@
 #include "am/am.h"
 #include "am/exact.h"
 #include "am/explain.h"
+#include "am/filter.h"
+#include "am/gather.h"
 #include "am/limit.h"
 #include "compat.h"
 #include "graph/effort.h"
@@ -42,13 +44,11 @@
 /* A walk that has met more than this share of all nodes gives way to a sweep. */
 #define SWEEP_SHARE			8
 
-/* Number of times that a chain of TIDs is read when it changes meanwhile. */
-#define CHAIN_TRIES			1000
-
 typedef enum DistancePhase
 {
 	SCAN_BEGIN,
 	SCAN_WALK,
+	SCAN_SIFT,
 	SCAN_SWEEP,
 	SCAN_DONE
 } DistancePhase;
@@ -83,12 +83,8 @@ typedef struct DistanceScan
 	uint32		rank_next;		/* ranked nodes of the batch: the next one, */
 	uint32		rank_left;		/* and how many are left */
 
-	/* rows of the nodes at hand */
-	ItemPointerData *tids;
-	uint32		tid_count;
-	uint32		tid_room;
-	uint32		tid_next;
-	VecIdxAdjacencySlot *adjacency;
+	VecIdxScanFilter *filter;	/* NULL: no keys */
+	VecIdxGather rows;			/* of the nodes at hand */
 } DistanceScan;
 
 IndexScanDesc
@@ -112,6 +108,14 @@ take_counts(DistanceScan *state)
 	state->stats.estimates = state->store.estimates;
 	state->stats.reranked = state->store.reranked;
 	state->stats.expanded = state->search.expanded;
+	if (state->filter != NULL)
+	{
+		state->stats.expanded += state->filter->sift.bridged;
+		state->stats.bridged = state->filter->sift.bridged;
+		state->stats.share = state->filter->share.share;
+		state->stats.tests = state->filter->share.rows + state->filter->sift.tests + state->sweep.tests;
+		state->stats.passes = state->filter->share.passed + state->filter->sift.passes + state->sweep.passed;
+	}
 }
 
 /* Counts what has been done up to now as done by an earlier rescan. */
@@ -153,11 +157,13 @@ vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(),
 	MemoryContextReset(state->work);
 	memset(&state->search, 0, sizeof(VecIdxSearch));
 	memset(&state->store, 0, sizeof(VecIdxStore));
+	memset(&state->sweep, 0, sizeof(VecIdxSweep));
+	memset(&state->rows, 0, sizeof(VecIdxGather));
 	state->phase = SCAN_BEGIN;
 	state->handle = NULL;
+	state->filter = NULL;
 	state->swept = 0;
 	state->returned_count = state->returned_room = 0;
-	state->tid_count = state->tid_next = state->tid_room = 0;
 	state->batch_end = 0;
 	state->rank_next = state->rank_left = 0;
 }
@@ -221,6 +227,7 @@ static void
 begin_sweep(DistanceScan *state)
 {
 	vecidx_sweep_init(&state->sweep, &state->store, state->work, (Size) work_mem * 1024 / 2);
+	state->sweep.predicate = state->filter != NULL ? state->filter->predicate : NULL;
 	for (uint32 i = 0; i < state->returned_count; i++)
 		vecidx_sweep_mark(&state->sweep, state->returned[i]);
 	vecidx_rank_reset(&state->rank);
@@ -228,6 +235,41 @@ begin_sweep(DistanceScan *state)
 	state->effort.exact = false;
 	state->stats.swept = true;
 	state->phase = SCAN_SWEEP;
+}
+
+/* Rows that the next batch ends with, counted from the first. */
+static uint32
+next_batch_end(const DistanceScan *state)
+{
+	if (state->batch_end > 0)
+		return state->batch_end > PG_UINT32_MAX / 2 ? PG_UINT32_MAX : state->batch_end * 2;
+	return state->stats.k > 0 ? (uint32) state->stats.k : VECIDX_FIRST_BATCH;
+}
+
+static VecIdxEffort
+find_effort(const DistanceScan *state, uint32 wanted)
+{
+	VecIdxEffort effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search,
+											   state->options.target_recall, wanted);
+
+	effort.stop.shift = state->shift;
+	return effort;
+}
+
+/* Begins with whatever promises to find the first batch sooner. */
+static void
+begin_filtered(DistanceScan *state)
+{
+	uint32		wanted = next_batch_end(state);
+	VecIdxEffort effort;
+
+	vecidx_scan_filter_sample(state->filter, &state->store);
+	effort = find_effort(state, vecidx_scan_filter_among(state->filter, &state->store, wanted));
+	if (vecidx_scan_filter_choose(state->filter, &state->store, &effort, wanted) &&
+		vecidx_scan_filter_begin(state->filter, &state->search, &state->store))
+		state->phase = SCAN_SIFT;
+	else
+		begin_sweep(state);
 }
 
 static void
@@ -253,11 +295,13 @@ begin_scan(IndexScanDesc scan)
 	state->handle = vecidx_handle_acquire(scan->indexRelation);
 	vecidx_handle_release_with(state->handle, state->work);
 	state->phase = SCAN_DONE;
-	if (state->handle->state.nodes == 0)
+	state->filter = vecidx_scan_filter_make(scan, state->handle);
+	state->stats.filtered = state->filter != NULL;
+	if (state->handle->state.nodes == 0 || (state->filter != NULL && state->filter->predicate->never))
 		return;
 	vecidx_store_init(&state->store, state->handle, state->work);
 	vecidx_rank_init(&state->rank, &state->store, state->work);
-	state->adjacency = palloc(state->handle->layout.run[VECIDX_RUN_ADJACENCY].size);
+	vecidx_gather_init(&state->rows, &state->store, state->filter != NULL ? state->filter->predicate : NULL);
 	vecidx_store_query(&state->store, prepare_query(scan));
 	if (state->handle->state.nodes <= SWEEP_NODES)
 	{
@@ -265,27 +309,18 @@ begin_scan(IndexScanDesc scan)
 		return;
 	}
 	vecidx_search_init(&state->search, &state->store.source, state->work);
-	if (vecidx_search_descend(&state->search, 0))
+	if (state->filter != NULL)
+		begin_filtered(state);
+	else if (vecidx_search_descend(&state->search, 0))
 		state->phase = SCAN_WALK;
 	else
 		begin_sweep(state);
 }
 
-/* Rows that the next batch ends with, counted from the first. */
-static uint32
-next_batch_end(const DistanceScan *state)
-{
-	if (state->batch_end > 0)
-		return state->batch_end > PG_UINT32_MAX / 2 ? PG_UINT32_MAX : state->batch_end * 2;
-	return state->stats.k > 0 ? (uint32) state->stats.k : VECIDX_FIRST_BATCH;
-}
-
 static void
 choose_effort(DistanceScan *state)
 {
-	state->effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search,
-										 state->options.target_recall, state->batch_end);
-	state->effort.stop.shift = state->shift;
+	state->effort = find_effort(state, state->batch_end);
 	state->rank.factor = state->effort.factor;
 	state->stats.ef = state->effort.stop.width;
 	state->stats.slack = vecidx_effort_slack(&state->effort);
@@ -317,6 +352,24 @@ walk_on(DistanceScan *state)
 		begin_sweep(state);
 }
 
+/* The same under a filter. */
+static void
+sift_on(DistanceScan *state)
+{
+	VecIdxEffort among;
+
+	state->batch_end = next_batch_end(state);
+	choose_effort(state);
+	state->stats.walked = true;
+	among = find_effort(state, vecidx_scan_filter_among(state->filter, &state->store, state->batch_end));
+	state->stats.slack = vecidx_effort_slack(&among);
+	state->stats.switched = vecidx_scan_filter_sift(state->filter, &state->effort, &among, state->batch_end);
+	if (state->stats.switched == VECIDX_SWITCH_NONE)
+		vecidx_rank_take(&state->rank, &state->search);
+	else
+		begin_sweep(state);
+}
+
 static void
 note_returned(DistanceScan *state, uint32 node)
 {
@@ -337,76 +390,6 @@ note_returned(DistanceScan *state, uint32 node)
 	state->returned[state->returned_count++] = node;
 }
 
-/* Rows of a node. */
-
-static void
-add_tids(DistanceScan *state, const char *tids, uint32 count)
-{
-	while (state->tid_count + count > state->tid_room)
-	{
-		state->tid_room = Max(64, state->tid_room * 2);
-		if (state->tid_room == 64)
-			state->tids = palloc(state->tid_room * sizeof(ItemPointerData));
-		else
-			state->tids = repalloc_huge(state->tids, (Size) state->tid_room * sizeof(ItemPointerData));
-	}
-	memcpy(state->tids + state->tid_count, tids, count * sizeof(ItemPointerData));
-	state->tid_count += count;
-}
-
-/*
- * Gathers the TIDs of the chain that starts at "next".  TIDs never move
- * between slots, so that one that the snapshot can see is met; if the chain
- * changes under us because vacuum frees an empty link, the caller begins
- * again.
- */
-static bool
-gather_chain(DistanceScan *state, uint32 owner, uint32 next)
-{
-	VecIdxAdjacencySlot *slot = state->adjacency;
-	uint32		room = VecIdxExtensionTids(state->handle->fixed.m);
-	uint32		links = 0;
-
-	while (next != VECIDX_NONE)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (links++ > state->handle->state.nodes)
-			vecidx_damaged(state->handle->index, psprintf("The chain of extensions of node %u has no end", owner));
-		vecidx_store_check_node(&state->store, next, "A chain of extensions");
-		vecidx_slot_read(state->handle, VECIDX_RUN_ADJACENCY, next, slot);
-		if (slot->state != VECIDX_EXTENSION || slot->upper != owner)
-			return false;
-		add_tids(state, (char *) slot->tid, Min(slot->tids, room));
-		next = slot->next;
-	}
-	return true;
-}
-
-/*
- * Gathers the rows of a node behind those at hand; none if it has been freed
- * or has become another node since it was ranked.
- */
-static void
-gather_tids(DistanceScan *state, uint32 node, uint32 version)
-{
-	VecIdxAdjacencySlot *slot = state->adjacency;
-	uint32		before = state->tid_count;
-	bool		whole;
-	int			tries = 0;
-
-	do
-	{
-		if (++tries > CHAIN_TRIES)
-			vecidx_corrupted(state->handle->index, VECIDX_METAPAGE_BLOCK, "A chain of extensions does not end");
-		state->tid_count = before;
-		vecidx_slot_read(state->handle, VECIDX_RUN_ADJACENCY, node, slot);
-		if (slot->state != VECIDX_LIVE || (version != VECIDX_NONE && slot->version != version))
-			return;
-		add_tids(state, (char *) slot->tid, Min(slot->tids, VECIDX_INLINE_TIDS));
-		whole = gather_chain(state, node, slot->next);
-	} while (!whole);
-}
-
 /* For vecidx_rank_settle: the distance of a node by one of its rows. */
 static bool
 exact_distance(void *scan, const VecIdxRanked *ranked, float *distance)
@@ -422,10 +405,10 @@ exact_distance(void *scan, const VecIdxRanked *ranked, float *distance)
 		MemoryContextSwitchTo(old);
 	}
 	state->stats.exact++;
-	state->tid_count = 0;
-	gather_tids(state, ranked->node, ranked->distance.version);
-	found = vecidx_exact_distance(state->exact, state->row, state->tids, state->tid_count, distance);
-	state->tid_count = state->tid_next = 0;
+	vecidx_gather_clear(&state->rows);
+	vecidx_gather_node(&state->rows, ranked->node, ranked->distance.version, true);
+	found = vecidx_exact_distance(state->exact, state->row, state->rows.tids, state->rows.count, distance);
+	vecidx_gather_clear(&state->rows);
 	return found;
 }
 
@@ -445,6 +428,24 @@ rank_batch(IndexScanDesc scan, uint32 wanted)
 	return count;
 }
 
+/* Under a filter a sweep gives out slots, and what else does nodes whose extensions it must not give out again. */
+static void
+gather_node(DistanceScan *state, const VecIdxRanked *ranked)
+{
+	uint32		before = state->rows.extensions;
+	uint32		rows_before = state->rows.count;
+
+	if (state->phase == SCAN_SWEEP && state->filter != NULL)
+		vecidx_gather_slot(&state->rows, ranked->node, ranked->distance.version);
+	else
+		vecidx_gather_node(&state->rows, ranked->node, ranked->distance.version, false);
+	/* a node whose twins have been sought in vain does not count */
+	if (state->phase != SCAN_SIFT || state->rows.count > rows_before)
+		note_returned(state, ranked->node);
+	for (uint32 i = before; i < state->rows.extensions; i++)
+		note_returned(state, state->rows.extension[i]);
+}
+
 /* Gathers the rows of the next few ranked nodes. */
 static void
 gather_ranked(IndexScanDesc scan)
@@ -453,15 +454,12 @@ gather_ranked(IndexScanDesc scan)
 	const VecIdxRanked *ranked = &state->rank.ready[state->rank_next];
 	uint32		count = Min(state->rank_left, VECIDX_AHEAD_ROWS);
 
-	state->tid_count = state->tid_next = 0;
+	vecidx_gather_clear(&state->rows);
 	for (uint32 i = 0; i < count; i++)
 		vecidx_store_prefetch_rows(&state->store, ranked[i].node);
 	for (uint32 i = 0; i < count; i++)
-	{
-		note_returned(state, ranked[i].node);
-		gather_tids(state, ranked[i].node, ranked[i].distance.version);
-	}
-	vecidx_ahead_rows(scan->heapRelation, state->tids, Min(state->tid_count, VECIDX_AHEAD_ROWS));
+		gather_node(state, &ranked[i]);
+	vecidx_ahead_rows(scan->heapRelation, state->rows.tids, Min(state->rows.count, VECIDX_AHEAD_ROWS));
 	state->rank_next += count;
 	state->rank_left -= count;
 	if (state->rank_left == 0)
@@ -469,6 +467,17 @@ gather_ranked(IndexScanDesc scan)
 		vecidx_rank_drop(&state->rank, state->rank_next);
 		state->rank_next = 0;
 	}
+}
+
+/* Nodes that a sweep ranks next: as many as it has given out, and those that a query under a filter is known to want. */
+static uint32
+sweep_batch(const DistanceScan *state)
+{
+	uint32		least = VECIDX_FIRST_BATCH;
+
+	if (state->filter != NULL && state->stats.k > 0)
+		least = Max(least, (uint32) state->stats.k);
+	return Max(least, Min(state->swept, SWEEP_BATCH));
 }
 
 /* Brings the next rows to hand; false when there are none. */
@@ -483,19 +492,21 @@ next_rows(IndexScanDesc scan)
 
 		CHECK_FOR_INTERRUPTS();
 		if (state->phase == SCAN_SWEEP)
-			wanted = Max(VECIDX_FIRST_BATCH, Min(state->swept, SWEEP_BATCH));
+			wanted = sweep_batch(state);
 		if (state->rank_left == 0 && wanted > 0)
 			state->rank_left = rank_batch(scan, wanted);
 		if (state->rank_left > 0)
 		{
 			gather_ranked(scan);
-			if (state->tid_count > 0)
+			if (state->rows.count > 0)
 				return true;
 			continue;
 		}
 		if (state->phase == SCAN_WALK)
 			walk_on(state);
-		else if (vecidx_sweep_pass(&state->sweep, &state->rank) == 0)
+		else if (state->phase == SCAN_SIFT)
+			sift_on(state);
+		else if (vecidx_sweep_pass(&state->sweep, &state->rank, sweep_batch(state)) == 0)
 			state->phase = SCAN_DONE;
 	}
 	return false;
@@ -512,13 +523,13 @@ vecidx_gettuple(IndexScanDesc scan, ScanDirection direction)
 		elog(ERROR, "vecidx indexes are scanned forward only");
 	if (state->phase == SCAN_BEGIN)
 		begin_scan(scan);
-	if (state->tid_next >= state->tid_count)
+	if (state->rows.next >= state->rows.count)
 		found = next_rows(scan);
 	if (found)
 	{
-		scan->xs_heaptid = state->tids[state->tid_next++];
+		scan->xs_heaptid = state->rows.tids[state->rows.next++];
 		state->stats.rows++;
-		scan->xs_recheck = false;
+		scan->xs_recheck = state->rows.recheck;
 		scan->xs_recheckorderby = false;
 	}
 	MemoryContextSwitchTo(old);

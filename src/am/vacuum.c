@@ -29,7 +29,9 @@
 #include "am/am.h"
 #include "am/pause.h"
 #include "am/reconnect.h"
+#include "am/twin.h"
 #include "compat.h"
+#include "page/filter.h"
 #include "page/meta.h"
 #include "page/peek.h"
 
@@ -287,7 +289,7 @@ free_slot(Vacuum *vacuum, VecIdxMeta *meta, VecIdxAdjacencySlot *slot)
 	meta->state.free_nodes++;
 }
 
-/* Says in the code slot that there is no node, so that sweeps pass over it. */
+/* Says in the code slot that there is neither node nor extension, so that passes over all codes pass over it. */
 static void
 fill_blank(Vacuum *vacuum, VecIdxCodeSlot *slot, uint32 node)
 {
@@ -309,13 +311,17 @@ blank_code(Vacuum *vacuum, uint32 node)
 
 /*
  * Takes an empty extension out of its chain, if it still is one; "before"
- * leads to it.  Buries the owner if that was all it had.
+ * leads to it.  Buries the owner if that was all it had.  A code that spans
+ * pages stays: one that says less than the chain would, after a crash, hide a
+ * row from a pass over all codes.
  */
 static bool
 unlink_extension(Vacuum *vacuum, uint32 owner, uint32 before, uint32 extension)
 {
 	VecIdxHandle *handle = vacuum->handle;
-	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, before, NULL}, {VECIDX_RUN_ADJACENCY, extension, NULL}};
+	bool		together = handle->layout.run[VECIDX_RUN_CODE].span == 1;
+	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, before, NULL}, {VECIDX_RUN_ADJACENCY, extension, NULL},
+	{VECIDX_RUN_CODE, extension, NULL}};
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
 	VecIdxAdjacencySlot *slot_before;
@@ -323,7 +329,7 @@ unlink_extension(Vacuum *vacuum, uint32 owner, uint32 before, uint32 extension)
 
 	vecidx_edit_begin(&edit, handle->index, true);
 	meta = vecidx_meta_edit(&edit, handle);
-	vecidx_edit_slots(&edit, handle, refs, 2);
+	vecidx_edit_slots(&edit, handle, refs, together ? 3 : 2);
 	slot_before = refs[0].image;
 	slot = refs[1].image;
 	if (slot_before->next != extension || slot->state != VECIDX_EXTENSION || slot->upper != owner || slot->tids > 0)
@@ -334,7 +340,8 @@ unlink_extension(Vacuum *vacuum, uint32 owner, uint32 before, uint32 extension)
 	slot_before->next = slot->next;
 	bury_node(slot_before, &vacuum->dead_count);
 	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot_before);
-	blank_code(vacuum, extension);
+	if (together)
+		fill_blank(vacuum, refs[2].image, extension);
 	free_slot(vacuum, meta, slot);
 	meta->state.extensions--;
 	vecidx_meta_changed(meta, handle);
@@ -361,6 +368,8 @@ clean_chain(Vacuum *vacuum, uint32 owner)
 		if (slot->tids > 0 || !unlink_extension(vacuum, owner, before, extension))
 			before = extension;
 	}
+	if (vecidx_filter_exists(vacuum->handle))
+		vecidx_twin_settle(vacuum->handle, owner, slot);
 }
 
 static void

@@ -11,8 +11,10 @@
 
 #include "miscadmin.h"
 
+#include "am/group.h"
 #include "am/write.h"
 #include "graph/order.h"
+#include "page/filter.h"
 #include "page/meta.h"
 #include "page/slot.h"
 
@@ -43,13 +45,13 @@ typedef struct Writer
 	uint32		upper_count;
 	uint32	   *upper_points;	/* upper slot -> point in levels */
 	uint32	   *extension_owner;	/* extension, from 0 -> id of the node */
+	uint32	   *extension_row;	/* and its first row */
 	uint32	   *first_extension;	/* id of a node -> its first extension's id, or none */
 
 	/* changes */
 	BlockNumber next;			/* block to write next */
 	PGAlignedBlock image;
 	char	   *slot;			/* largest slot */
-	uint32		twin;			/* row whose TID comes next in the extensions' owner */
 	char	   *rows;			/* records of all rows, or NULL: read one by one */
 	char	   *record;
 	char	   *twin_record;
@@ -77,6 +79,7 @@ vecidx_roll_init(VecIdxRoll *roll, uint32 rows, int cells, ItemPointerData *tids
 	roll->firsts = allocate((Size) rows * sizeof(uint32));
 	roll->tids = tids;
 	roll->ends = allocate(cells * sizeof(uint32));
+	roll->groups = NULL;
 }
 
 /* Rows of a node are all at home in the same cell, as their sketches are equal. */
@@ -106,20 +109,37 @@ vecidx_roll_free(VecIdxRoll *roll)
 	pfree(roll->twins);
 	pfree(roll->firsts);
 	pfree(roll->ends);
+	if (roll->groups != NULL)
+		pfree(roll->groups);
 }
 
 /* Numbering. */
 
-/* Extensions that a node needs for the heap rows that do not fit its own slot. */
+/* Rows of a node that go into a slot with room for so many TIDs, from *row on; that becomes the one behind them, or none. */
+static uint32
+fill_slot(const Writer *writer, uint32 *row, uint32 room)
+{
+	uint32		count = 0;
+	bool		last = false;
+
+	for (; *row != VECIDX_NONE && count < room && !last; count++)
+	{
+		last = vecidx_group_ends(writer->roll, *row);
+		*row = writer->roll->twins[*row];
+	}
+	return count;
+}
+
+/* Extensions that a node needs for the heap rows that do not go into its own slot. */
 static uint32
 count_extensions(const Writer *writer, uint32 id)
 {
-	uint32		room = VecIdxExtensionTids(writer->fixed->m);
-	uint32		rows = 0;
+	uint32		row = writer->roll->firsts[id];
+	uint32		count = 0;
 
-	for (uint32 row = writer->roll->firsts[id]; row != VECIDX_NONE; row = writer->roll->twins[row])
-		rows++;
-	return rows <= VECIDX_INLINE_TIDS ? 0 : (rows - VECIDX_INLINE_TIDS + room - 1) / room;
+	for (fill_slot(writer, &row, VECIDX_INLINE_TIDS); row != VECIDX_NONE; count++)
+		fill_slot(writer, &row, VecIdxExtensionTids(writer->fixed->m));
+	return count;
 }
 
 /* Gives ids behind the nodes' to the extensions. */
@@ -134,14 +154,20 @@ number_extensions(Writer *writer)
 		total += count_extensions(writer, id);
 	writer->capacity = writer->nodes + total;
 	writer->extension_owner = allocate((Size) total * sizeof(uint32));
+	writer->extension_row = allocate((Size) total * sizeof(uint32));
 	for (uint32 id = 0; id < writer->nodes; id++)
 	{
-		uint32		count = count_extensions(writer, id);
+		uint32		row = writer->roll->firsts[id];
 
 		CHECK_FOR_INTERRUPTS();
-		writer->first_extension[id] = count > 0 ? writer->nodes + next : VECIDX_NONE;
-		for (uint32 i = 0; i < count; i++)
-			writer->extension_owner[next++] = id;
+		fill_slot(writer, &row, VECIDX_INLINE_TIDS);
+		writer->first_extension[id] = row != VECIDX_NONE ? writer->nodes + next : VECIDX_NONE;
+		while (row != VECIDX_NONE)
+		{
+			writer->extension_owner[next] = id;
+			writer->extension_row[next++] = row;
+			fill_slot(writer, &row, VecIdxExtensionTids(writer->fixed->m));
+		}
 	}
 }
 
@@ -255,22 +281,33 @@ fetch_row(Writer *writer, uint32 row, char *scratch)
 	return scratch;
 }
 
+/* For vecidx_group_rows. */
+static const uint8 *
+fetch_filter(void *state, uint32 row)
+{
+	Writer	   *writer = state;
+
+	return vecidx_load_filter(writer->plan->load, fetch_row(writer, row, writer->twin_record));
+}
+
 /*
  * Rows were taken for twins because a hash of 64 bits was the same.  Should
  * vectors differ all the same (one build in 10^8 of a million rows), another
- * rotation makes other vectors, and other hashes.
+ * rotation makes other vectors, and other hashes.  Codes do not count: rows that
+ * differ by less than a step of the rerank vector may have different ones.
  */
 static void
 check_twins(Writer *writer, uint32 id, const char *first)
 {
 	const VecIdxRoll *roll = writer->roll;
 	VecIdxLoad *load = writer->plan->load;
-	Size		size = load->sizes[VECIDX_LOAD_ROW];
+	const uint8 *vector = vecidx_load_vector(load, first);
+	Size		size = load->plan.vector_size > 0 ? load->plan.vector_size : load->plan.code_size - sizeof(VecIdxCodeSlot);
 
 	for (uint32 row = roll->twins[roll->firsts[id]]; row != VECIDX_NONE; row = roll->twins[row])
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (memcmp(first, fetch_row(writer, row, writer->twin_record), size) != 0)
+		if (memcmp(vector, vecidx_load_vector(load, fetch_row(writer, row, writer->twin_record)), size) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INTERNAL_ERROR),
 					 errmsg("two different vectors have the same hash in the build of index \"%s\"",
@@ -353,19 +390,44 @@ reach_cell(Writer *writer, uint32 id)
 
 /* Slot contents. */
 
+/* The first of the rows whose TIDs are in a slot. */
+static uint32
+first_row(const Writer *writer, uint32 id)
+{
+	return id < writer->nodes ? writer->roll->firsts[id] : writer->extension_row[id - writer->nodes];
+}
+
+/* Extensions have a code and a rerank vector where there are filter columns. */
+static bool
+has_vector(const Writer *writer, uint32 id)
+{
+	return id < writer->nodes || writer->fixed->filter_size > 0;
+}
+
+static void
+put_tids(const Writer *writer, VecIdxAdjacencySlot *slot, uint32 row, uint32 room)
+{
+	uint32		behind = row;
+	uint32		count = fill_slot(writer, &behind, room);
+
+	for (; slot->tids < count; row = writer->roll->twins[row])
+		memcpy((char *) slot->tid + slot->tids++ * sizeof(ItemPointerData), &writer->roll->tids[row], sizeof(ItemPointerData));
+}
+
 static void
 make_code(Writer *writer, uint32 id)
 {
 	VecIdxCodeSlot *slot = (VecIdxCodeSlot *) writer->slot;
 
-	if (id < writer->nodes)
+	if (has_vector(writer, id))
 	{
-		const char *row = fetch_row(writer, writer->roll->firsts[id], writer->record);
+		const char *row = fetch_row(writer, first_row(writer, id), writer->record);
 
-		check_twins(writer, id, row);
+		if (id < writer->nodes)
+			check_twins(writer, id, row);
 		memcpy(slot, vecidx_load_code(row), writer->layout.run[VECIDX_RUN_CODE].size);
 	}
-	else
+	if (id >= writer->nodes)
 		slot->state = VECIDX_EXTENSION;
 	slot->mark = vecidx_layout_mark(&writer->layout, id);
 }
@@ -378,8 +440,8 @@ make_rerank(Writer *writer, uint32 id)
 
 	slot->node = id;
 	slot->version = 1;
-	if (id < writer->nodes)
-		memcpy(slot + 1, vecidx_load_vector(writer->plan->load, fetch_row(writer, writer->roll->firsts[id], writer->record)),
+	if (has_vector(writer, id))
+		memcpy(slot + 1, vecidx_load_vector(writer->plan->load, fetch_row(writer, first_row(writer, id), writer->record)),
 			   vecidx_quant_rerank_size(&params));
 }
 
@@ -433,7 +495,6 @@ static void
 make_node(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 {
 	uint32		tall = find_tall(writer, id);
-	uint32		row = writer->roll->firsts[id];
 	const Joined *joined;
 
 	reach_cell(writer, id);
@@ -442,8 +503,7 @@ make_node(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 	slot->level = tall != VECIDX_NONE ? writer->plan->levels->points->levels[writer->tall_points[tall]] : 0;
 	slot->upper = tall != VECIDX_NONE ? writer->tall_uppers[tall] : VECIDX_NONE;
 	slot->next = writer->first_extension[id];
-	for (; row != VECIDX_NONE && slot->tids < VECIDX_INLINE_TIDS; row = writer->roll->twins[row])
-		slot->tid[slot->tids++] = writer->roll->tids[row];
+	put_tids(writer, slot, first_row(writer, id), VECIDX_INLINE_TIDS);
 	memcpy(VecIdxAdjacencyNeighbours(slot), joined->neighbours, joined->count * sizeof(uint32));
 	slot->neighbours = joined->count;
 	if (tall != VECIDX_NONE)
@@ -455,25 +515,13 @@ make_node(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 static void
 make_extension(Writer *writer, uint32 id, VecIdxAdjacencySlot *slot)
 {
-	const VecIdxRoll *roll = writer->roll;
 	uint32		owner = writer->extension_owner[id - writer->nodes];
 	bool		last = id + 1 == writer->capacity || writer->extension_owner[id + 1 - writer->nodes] != owner;
-	char	   *tids = (char *) slot->tid;
 
-	if (id == writer->first_extension[owner])
-	{
-		writer->twin = roll->firsts[owner];
-		for (int i = 0; i < VECIDX_INLINE_TIDS; i++)
-			writer->twin = roll->twins[writer->twin];
-	}
 	slot->state = VECIDX_EXTENSION;
 	slot->upper = owner;
 	slot->next = last ? VECIDX_NONE : id + 1;
-	while (writer->twin != VECIDX_NONE && slot->tids < VecIdxExtensionTids(writer->fixed->m))
-	{
-		memcpy(tids + slot->tids++ * sizeof(ItemPointerData), &roll->tids[writer->twin], sizeof(ItemPointerData));
-		writer->twin = roll->twins[writer->twin];
-	}
+	put_tids(writer, slot, first_row(writer, id), VecIdxExtensionTids(writer->fixed->m));
 }
 
 static void
@@ -589,6 +637,47 @@ write_run(Writer *writer, VecIdxRunKind kind, uint32 used)
 			make_slot(writer, kind, slot);
 			memcpy(writer->image.data + VECIDX_PAGE_START + i * run->size, writer->slot, run->size);
 		}
+		write_page(writer);
+	}
+}
+
+/* Have rows of the node other filter rows than the first? */
+static bool
+has_groups(const Writer *writer, uint32 id)
+{
+	for (uint32 row = writer->roll->firsts[id]; writer->roll->twins[row] != VECIDX_NONE; row = writer->roll->twins[row])
+	{
+		if (vecidx_group_ends(writer->roll, row))
+			return true;
+	}
+	return false;
+}
+
+static void
+put_filter(Writer *writer, uint32 id, uint32 at)
+{
+	const VecIdxLoad *load = writer->plan->load;
+	const VecIdxFilterShape *shape = &load->plan.shape;
+	uint8		row[VECIDX_FILTER_ROOM];
+
+	memcpy(row, vecidx_load_filter(load, fetch_row(writer, first_row(writer, id), writer->record)), shape->size);
+	vecidx_filter_seal(shape, id, id < writer->nodes && has_groups(writer, id), row);
+	vecidx_filter_scatter(shape, writer->image.data, writer->layout.run[VECIDX_RUN_FILTER].per_page, at, row);
+}
+
+static void
+write_filters(Writer *writer)
+{
+	const VecIdxRun *run = &writer->layout.run[VECIDX_RUN_FILTER];
+	BlockNumber end = writer->next + vecidx_layout_run_pages(&writer->layout, 0, VECIDX_RUN_FILTER);
+	uint32		id = 0;
+
+	while (writer->next < end)
+	{
+		vecidx_page_init(writer->image.data, run->kind, id);
+		for (uint32 at = 0; at < run->per_page && id + at < writer->capacity; at++)
+			put_filter(writer, id + at, at);
+		id += run->per_page;
 		write_page(writer);
 	}
 }
@@ -712,6 +801,8 @@ vecidx_write_index(const VecIdxWritePlan *plan, VecIdxMetaFixed *fixed)
 	writer->room = plan->load->room;
 	writer->cell = -1;
 	writer->joined_size = offsetof(Joined, neighbours) + writer->room * (sizeof(uint32) + sizeof(float));
+	keep_rows(writer);
+	vecidx_group_rows(plan->roll, plan->load->plan.shape.size, fetch_filter, writer);
 	number_uppers(writer);
 	number_extensions(writer);
 	fix_extent(writer, fixed);
@@ -721,11 +812,11 @@ vecidx_write_index(const VecIdxWritePlan *plan, VecIdxMetaFixed *fixed)
 	writer->next = VECIDX_METAPAGE_BLOCK + 1;
 	write_centroid(writer, fixed, plan->centroid);
 	extent = writer->next;
-	keep_rows(writer);
 	write_run(writer, VECIDX_RUN_CODE, writer->capacity);
 	write_run(writer, VECIDX_RUN_ADJACENCY, writer->capacity);
 	write_run(writer, VECIDX_RUN_UPPER, writer->upper_count);
 	write_run(writer, VECIDX_RUN_RERANK, writer->capacity);
+	write_filters(writer);
 	if (writer->rows != NULL)
 		pfree(writer->rows);
 	if (writer->joined != NULL)

@@ -19,6 +19,7 @@ typedef struct VecIdxRoll
 	uint32	   *firsts;			/* the first row of each node */
 	ItemPointerData *tids;		/* of each row; shared with the team */
 	uint32	   *ends;			/* of each cell: the first id behind those of its nodes */
+	uint8	   *groups;			/* bit for each row: the last of those of its node with the same filter row; or NULL */
 } VecIdxRoll;
 
 extern void vecidx_roll_init(VecIdxRoll *roll, uint32 rows, int cells, ItemPointerData *tids);
@@ -33,7 +34,7 @@ typedef struct VecIdxWritePlan
 	Relation	index;
 	const float *centroid;
 	VecIdxLoad *load;			/* for rows and lists */
-	const VecIdxRoll *roll;
+	VecIdxRoll *roll;			/* rows of a node come to be ordered by their filter rows */
 	const VecIdxLevels *levels; /* above the lowest */
 	uint32		reserve;		/* room for so many more nodes */
 	Size		memory;			/* that may be used, about */

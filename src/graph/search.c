@@ -127,19 +127,47 @@ add_batch(VecIdxSearch *search, int level, const VecIdxBatch *batch)
 	}
 }
 
-/* Begins to expand the nearest unexpanded node; false if the rule says stop. */
+/* Takes the nearest unexpanded node; false if the rule says stop. */
+static inline bool
+take_nearest(VecIdxSearch *search, VecIdxCandidate *nearest)
+{
+	if (search->frontier.count == 0 || search->frontier.item[0].key > search->threshold ||
+		search->expanded >= search->stop.limit)
+		return false;
+	*nearest = search->found[vecidx_heap_pop(&search->frontier).index];
+	search->expanded++;
+	return true;
+}
+
+/* Begins to expand it. */
 static bool
 begin_nearest(VecIdxSearch *search, int level, VecIdxBatch *batch)
 {
 	VecIdxCandidate from;
 
-	if (search->frontier.count == 0 || search->frontier.item[0].key > search->threshold ||
-		search->expanded >= search->stop.limit)
+	if (!take_nearest(search, &from))
 		return false;
-	from = search->found[vecidx_heap_pop(&search->frontier).index];
-	search->expanded++;
 	search->source->begin(search->source, &from, level, &search->visited, batch);
 	return true;
+}
+
+void
+vecidx_search_rule(VecIdxSearch *search, const VecIdxStop *stop)
+{
+	if (memcmp(stop, &search->stop, sizeof(VecIdxStop)) != 0)
+		change_stop(search, stop);
+}
+
+bool
+vecidx_search_next(VecIdxSearch *search, VecIdxCandidate *nearest)
+{
+	return take_nearest(search, nearest);
+}
+
+bool
+vecidx_search_meet(VecIdxSearch *search, const VecIdxCandidate *candidate)
+{
+	return add_found(search, candidate);
 }
 
 /*
@@ -155,8 +183,7 @@ vecidx_search_run(VecIdxSearch *search, int level, const VecIdxStop *stop)
 	int			next = 0;
 	bool		under_way = false;
 
-	if (memcmp(stop, &search->stop, sizeof(VecIdxStop)) != 0)
-		change_stop(search, stop);
+	vecidx_search_rule(search, stop);
 	for (;;)
 	{
 		bool		begun = begin_nearest(search, level, &batches[next]);

@@ -73,6 +73,16 @@ extern void vecidx_search_seed(VecIdxSearch *search, const VecIdxCandidate *cand
  */
 extern bool vecidx_search_run(VecIdxSearch *search, int level, const VecIdxStop *stop);
 
+/*
+ * The steps of a search, for one that is led in another way (sift.h): puts a
+ * rule in force; takes the nearest node to be expanded, false if the rule says
+ * stop; meets a node that has not been visited, and tells if it is worth
+ * expanding.
+ */
+extern void vecidx_search_rule(VecIdxSearch *search, const VecIdxStop *stop);
+extern bool vecidx_search_next(VecIdxSearch *search, VecIdxCandidate *nearest);
+extern bool vecidx_search_meet(VecIdxSearch *search, const VecIdxCandidate *candidate);
+
 /* The same with a beam of ef and no stretch. */
 extern bool vecidx_search_beam(VecIdxSearch *search, int level, uint32 ef);
 

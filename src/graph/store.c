@@ -41,9 +41,9 @@ vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidat
 	return true;
 }
 
-/* Resolves where the codes of a batch are, and has them on their way into the cache. */
-static void
-locate_codes(VecIdxStore *store, VecIdxBatch *batch)
+/* They are on their way into the cache then. */
+void
+vecidx_store_locate(VecIdxStore *store, VecIdxBatch *batch)
 {
 	VecIdxHandle *handle = store->handle;
 	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_CODE];
@@ -117,7 +117,7 @@ store_begin(VecIdxSource *source, const VecIdxCandidate *from, int level,
 		begin_ground(store, from->node, visited, batch);
 	else
 		begin_upper(store, from, level, visited, batch);
-	locate_codes(store, batch);
+	vecidx_store_locate(store, batch);
 }
 
 /* What a batch of estimates is made from: codes in shared buffers, looked at without a pin. */

@@ -93,6 +93,9 @@ vecidx_store_check_node(VecIdxStore *store, uint32 node, const char *where)
 		vecidx_store_recheck_node(store, node, where);
 }
 
+/* Resolves where the codes of a batch are, before source.finish estimates them. */
+extern void vecidx_store_locate(VecIdxStore *store, VecIdxBatch *batch);
+
 /* Estimates a node whatever way it takes; false if its code slot is free. */
 extern bool vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate);
 

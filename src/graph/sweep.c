@@ -4,13 +4,17 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 
 #include "graph/sweep.h"
+#include "page/filter.h"
 
 void
 vecidx_sweep_init(VecIdxSweep *sweep, VecIdxStore *store, MemoryContext context, Size memory)
 {
+	memset(sweep, 0, sizeof(VecIdxSweep));
 	sweep->store = store;
 	sweep->nodes = store->handle->state.nodes;
 	sweep->room = Max(1024, memory / sizeof(VecIdxCandidate));
@@ -41,52 +45,183 @@ compare_estimates(const void *a, const void *b)
 	return (x->node > y->node) - (x->node < y->node);
 }
 
-/* Keeps the nearest "room" of twice as many; the largest estimate kept bounds what is offered from then on. */
-static float
-halve(VecIdxCandidate *kept, uint32 *count, uint32 room)
+/* The nearest candidates of a pass: room for twice as many as are kept. */
+typedef struct Kept
 {
-	qsort(kept, *count, sizeof(VecIdxCandidate), compare_estimates);
-	*count = room;
-	return kept[room - 1].estimate;
+	VecIdxCandidate *candidate;
+	uint32		count;
+	uint32		room;
+	float		worst;			/* farther ones are not kept */
+} Kept;
+
+/* Keeps the nearest "room" of twice as many; the largest estimate kept bounds what is offered from then on. */
+static void
+halve(Kept *kept)
+{
+	qsort(kept->candidate, kept->count, sizeof(VecIdxCandidate), compare_estimates);
+	kept->count = kept->room;
+	kept->worst = kept->candidate[kept->room - 1].estimate;
 }
 
-uint32
-vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank)
+static inline void
+keep(Kept *kept, const VecIdxCandidate *candidate)
 {
-	uint32		room = Min(sweep->room, sweep->nodes);
-	uint32		size = room * 2;
-	VecIdxCandidate *kept;
-	uint32		count = 0;
-	float		worst = 0;
-	bool		full = false;
+	VecIdxCandidate *place = &kept->candidate[kept->count];
 
-	if (sweep->nodes == 0)
-		return 0;
-	kept = palloc_extended(size * sizeof(VecIdxCandidate), MCXT_ALLOC_HUGE);
+	if (candidate->estimate > kept->worst)
+		return;
+	*place = *candidate;
+	place->bound *= SWEEP_CAUTION;
+	if (++kept->count == 2 * kept->room)
+		halve(kept);
+}
+
+static inline bool
+is_returned(const VecIdxSweep *sweep, uint32 node)
+{
+	return (sweep->returned[node / 8] & 1 << node % 8) != 0;
+}
+
+static void
+pass_all(VecIdxSweep *sweep, Kept *kept)
+{
 	vecidx_store_rewind(sweep->store);
 	for (uint32 node = 0; node < sweep->nodes; node++)
 	{
 		VecIdxCandidate candidate;
 
-		if (sweep->returned[node / 8] & 1 << node % 8)
-			continue;
-		if (!vecidx_store_next(sweep->store, node, &candidate))
-			continue;
-		if (full && candidate.estimate > worst)
-			continue;
-		candidate.bound *= SWEEP_CAUTION;
-		kept[count++] = candidate;
-		if (count == size)
-		{
-			worst = halve(kept, &count, room);
-			full = true;
-		}
+		if (!is_returned(sweep, node) && vecidx_store_next(sweep->store, node, &candidate))
+			keep(kept, &candidate);
 	}
 	vecidx_store_rewind(sweep->store);
-	if (count > room)
-		halve(kept, &count, room);
-	for (uint32 i = 0; i < count; i++)
-		vecidx_rank_offer(rank, kept[i].node, kept[i].estimate, kept[i].bound);
-	pfree(kept);
+}
+
+/* Codes that are on their way together. */
+#define BATCH	64
+
+static void
+estimate_batch(VecIdxSweep *sweep, VecIdxBatch *batch, Kept *kept)
+{
+	vecidx_store_locate(sweep->store, batch);
+	sweep->store->source.finish(&sweep->store->source, batch);
+	for (int i = 0; i < batch->count; i++)
+		keep(kept, &batch->candidate[i]);
+	batch->count = 0;
+}
+
+/* The next row from i on that passes, or count. */
+static inline uint32
+next_passing(const uint8 *verdict, uint32 i, uint32 count)
+{
+	uint64		eight;
+
+	while (i < count && verdict[i] == VECIDX_NO)
+	{
+		i++;
+		while (i + sizeof(eight) <= count && (memcpy(&eight, verdict + i, sizeof(eight)), eight == 0))
+			i += sizeof(eight);
+	}
+	return i;
+}
+
+/* Adds the rows of a page that pass to the batch. */
+static void
+take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdict, VecIdxBatch *batch, Kept *kept)
+{
+	for (uint32 i = next_passing(verdict, 0, count); i < count; i = next_passing(verdict, i + 1, count))
+	{
+		uint32		node = first + i;
+
+		sweep->passed++;
+		if (is_returned(sweep, node))
+			continue;
+		batch->candidate[batch->count].node = node;
+		batch->candidate[batch->count].upper = VECIDX_NONE;
+		if (++batch->count == BATCH)
+			estimate_batch(sweep, batch, kept);
+	}
+}
+
+uint32
+vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first, uint32 skip, uint32 most, uint8 *verdicts)
+{
+	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	VecIdxFilterPage page;
+	uint32		count;
+
+	vecidx_filter_open(handle, first, handle->state.nodes, &page);
+	count = Min(page.count - skip, most);
+	if (predicate->calling)
+	{
+		uint64		copy[BLCKSZ / sizeof(uint64)];
+
+		memcpy(copy, page.fields, VECIDX_PAGE_USABLE);
+		vecidx_filter_close(&page);
+		vecidx_predicate_rows(predicate, (uint8 *) copy, per_page, skip, count, verdicts);
+		return count;
+	}
+	vecidx_predicate_rows(predicate, page.fields, per_page, skip, count, verdicts);
+	vecidx_filter_close(&page);
 	return count;
+}
+
+static void
+pass_filter(VecIdxSweep *sweep, Kept *kept)
+{
+	VecIdxHandle *handle = sweep->store->handle;
+	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	uint8	   *verdict = palloc(per_page);
+	VecIdxBatch batch;
+	uint32		count;
+
+	batch.count = 0;
+	for (uint32 first = 0; first < sweep->nodes; first += count)
+	{
+		count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
+		take_passing(sweep, first, count, verdict, &batch, kept);
+	}
+	estimate_batch(sweep, &batch, kept);
+	sweep->tests += sweep->nodes;
+	pfree(verdict);
+}
+
+/* What is farther than so many others need not be sorted now. */
+static float
+guess_distance(const Kept *kept, uint32 wanted)
+{
+	VecIdxNearest nearest;
+	float		guess = INFINITY;
+
+	if (kept->count <= wanted)
+		return guess;
+	nearest.heap = palloc_extended(wanted * sizeof(float), MCXT_ALLOC_HUGE);
+	nearest.room = wanted;
+	nearest.count = 0;
+	for (uint32 i = 0; i < kept->count; i++)
+		vecidx_nearest_offer(&nearest, kept->candidate[i].estimate);
+	guess = nearest.heap[0];
+	pfree(nearest.heap);
+	return guess;
+}
+
+uint32
+vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank, uint32 wanted)
+{
+	Kept		kept = {NULL, 0, Min(sweep->room, sweep->nodes), INFINITY};
+
+	if (sweep->nodes == 0)
+		return 0;
+	kept.candidate = palloc_extended(2 * (Size) kept.room * sizeof(VecIdxCandidate), MCXT_ALLOC_HUGE);
+	if (sweep->predicate == NULL)
+		pass_all(sweep, &kept);
+	else
+		pass_filter(sweep, &kept);
+	if (kept.count > kept.room)
+		halve(&kept);
+	if (sweep->predicate != NULL)
+		rank->guess = guess_distance(&kept, Max(wanted, 1));
+	for (uint32 i = 0; i < kept.count; i++)
+		vecidx_rank_offer(rank, kept.candidate[i].node, kept.candidate[i].estimate, kept.candidate[i].bound);
+	pfree(kept.candidate);
+	return kept.count;
 }

@@ -6,20 +6,34 @@
  * A pass estimates every node that the scan has not returned and offers the
  * nearest ones, as many as memory allows, to the ranking; passes repeat until
  * one finds no node left.
+ *
+ * Under a filter a pass looks at filter rows, and estimates those that pass:
+ * slots, be they nodes' or extensions', each with the rows of its own.
  */
 #ifndef VECIDX_SWEEP_H
 #define VECIDX_SWEEP_H
 
+#include "filter/predicate.h"
 #include "graph/rank.h"
 #include "graph/store.h"
 
 typedef struct VecIdxSweep
 {
 	VecIdxStore *store;
+	VecIdxPredicate *predicate; /* NULL: no filter */
 	uint32		room;			/* candidates that a pass may keep */
 	uint8	   *returned;		/* bitmap of nodes given out */
 	uint32		nodes;			/* its size; nodes born later cannot be visible to the scan */
+	uint64		passed;			/* filter rows that have passed, in all passes */
+	uint64		tests;			/* filter rows looked at */
 } VecIdxSweep;
+
+/*
+ * The verdicts on rows of the filter page that begins with node "first": "most"
+ * of them, or as many as there are, from row "skip" on.  Returns their number.
+ */
+extern uint32 vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first, uint32 skip, uint32 most,
+							   uint8 *verdicts);
 
 /* memory: bytes for the candidates of a pass. */
 extern void vecidx_sweep_init(VecIdxSweep *sweep, VecIdxStore *store, MemoryContext context, Size memory);
@@ -27,7 +41,11 @@ extern void vecidx_sweep_init(VecIdxSweep *sweep, VecIdxStore *store, MemoryCont
 /* Tells that a node has been given out. */
 extern void vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node);
 
-/* One pass; returns the number of candidates offered, 0 when all nodes have been given out. */
-extern uint32 vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank);
+/*
+ * One pass; returns the number of candidates offered, 0 when all nodes have
+ * been given out.  Under a filter, "wanted" is how many will likely be asked
+ * for.
+ */
+extern uint32 vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank, uint32 wanted);
 
 #endif							/* VECIDX_SWEEP_H */

@@ -50,6 +50,21 @@ vecidx_visited_add(VecIdxVisited *visited, uint32 node)
 	return added;
 }
 
+/* Is the node there? */
+static inline bool
+vecidx_visited_holds(const VecIdxVisited *visited, uint32 node)
+{
+	uint64		wanted = (uint64) visited->generation << 32 | node;
+
+	for (uint32 at = vecidx_visited_hash(node) & visited->mask;; at = (at + 1) & visited->mask)
+	{
+		if (visited->entries[at] == wanted)
+			return true;
+		if (visited->entries[at] >> 32 != visited->generation)
+			return false;
+	}
+}
+
 /* Makes room for so many more nodes. */
 static inline void
 vecidx_visited_reserve(VecIdxVisited *visited, uint32 count)

@@ -6,8 +6,8 @@
  * a vacuum that was interrupted.  "Given out" are ids below the metapage's
  * "nodes" and upper slots below its "uppers".
  *
- *	I1	The metapage's fixed part has values of the format, and the metric is
- *		the operator class's.
+ *	I1	The metapage's fixed part has values of the format, and the metric and
+ *		the filter columns are those of the index's operator classes.
  *	I2	What was given out fits the extents; lists and counts are no longer
  *		than what was given out.
  *	I3	The metapage, centroid pages, directory pages and extents follow each
@@ -18,11 +18,11 @@
  *	I5	The fields of an adjacency slot fit its state: lists are within their
  *		room; a tombstone has no TID and no chain; free slots and extensions
  *		have neither neighbours nor level.
- *	I6	The code slot of a live node is LIVE.  That of a tombstone may be FREE,
- *		that of an extension EXTENSION or FREE; that of a free slot says
- *		nothing.
- *	I7	The rerank slot of a live node or tombstone has the version of its
- *		adjacency slot.
+ *	I6	The code slot of a live node is LIVE.  That of a tombstone may be FREE;
+ *		that of an extension EXTENSION, or FREE without filter columns; that of
+ *		a free slot says nothing.
+ *	I7	The rerank slot of a live node or tombstone, and with filter columns of
+ *		an extension, has the version of its adjacency slot.
  *	I8	Neighbours of a live node are other nodes, live or tombstones, each
  *		named once.
  *	I9	A live node has a TID or a chain; TIDs are valid.
@@ -41,6 +41,10 @@
  *	I17	The entry is a node, live or tombstone, with its level and highest
  *		upper slot in the metapage; without it there is no live node.
  *	I18	The metapage counts no more tombstones than there are.
+ *	I19	A filter row has null bits of its columns only, whose fields are zero.
+ *	I20	A node has the flag of twins if a slot of its chain has other values.
+ *	I21	With filter columns, an extension has its node's rerank vector, or code
+ *		where there are no rerank vectors.
  *
  * Nodes that no link leads to are legal: scans find them by their codes.
  *
@@ -64,6 +68,7 @@
 #include "am/am.h"
 #include "compat.h"
 #include "monitor/monitor.h"
+#include "page/filter.h"
 #include "page/meta.h"
 #include "page/slot.h"
 
@@ -78,6 +83,9 @@ typedef struct NodeNote
 	uint8		state;
 	uint8		level;
 	bool		reached;		/* by a chain or by the free list */
+	bool		twins;
+	uint32		filter;			/* checksum of the values */
+	uint32		vector;			/* likewise of the rerank vector, or of the code if there is none */
 } NodeNote;
 
 /* What is remembered of an upper slot. */
@@ -133,7 +141,9 @@ check_fixed(const Check *check)
 	const VecIdxMetaFixed *fixed = &check->meta->fixed;
 	bool		exact = fixed->metric == VECIDX_HAMMING;
 	uint32		centroid = (fixed->dimensions + VECIDX_CENTROID_FLOATS - 1) / VECIDX_CENTROID_FLOATS;
+	VecIdxFilterShape shape;
 
+	vecidx_filter_shape(check->index, &shape);
 	if (fixed->metric != vecidx_row_type(check->index)->metric)
 		violated(check, 1, psprintf("The metapage has metric %u, the operator class metric %d.",
 				 fixed->metric, (int) vecidx_row_type(check->index)->metric));
@@ -150,6 +160,9 @@ check_fixed(const Check *check)
 	if (fixed->growth < VECIDX_MIN_GROWTH || fixed->growth > VECIDX_MAX_GROWTH ||
 		(fixed->growth & (fixed->growth - 1)) != 0)
 		violated(check, 1, psprintf("The capacity of the first extent behind the base is %u.", fixed->growth));
+	if (fixed->filter_columns != shape.columns || fixed->filter_size != shape.size)
+		violated(check, 1, psprintf("The metapage has %u filter columns of %u bytes, the index %d of %d.",
+				 fixed->filter_columns, fixed->filter_size, shape.columns, shape.size));
 	if (fixed->centroid_pages != 0 && fixed->centroid_pages != centroid)
 		violated(check, 1, psprintf("A centroid of %u dimensions has %u pages.", fixed->dimensions, fixed->centroid_pages));
 }
@@ -368,6 +381,12 @@ may_be_torn(const Check *check, VecIdxRunKind run, uint32 id)
 	return check->node[id].state == VECIDX_FREE && check->handle->layout.run[run].span > 1;
 }
 
+static bool
+has_filters(const Check *check)
+{
+	return check->meta->fixed.filter_columns > 0;
+}
+
 static void
 visit_code(void *state, uint32 id, const void *bytes)
 {
@@ -381,7 +400,9 @@ visit_code(void *state, uint32 id, const void *bytes)
 	check_owner(check, "code", id, vecidx_layout_mark(&check->handle->layout, slot->mark));
 	if (check->standby || says == VECIDX_FREE)
 		return;
-	if (slot->state == VECIDX_FREE && says != VECIDX_LIVE)
+	if (check->handle->layout.run[VECIDX_RUN_RERANK].span == 0)
+		check->node[id].vector = vecidx_crc(slot + 1, check->handle->layout.run[VECIDX_RUN_CODE].size - sizeof(VecIdxCodeSlot));
+	if (slot->state == VECIDX_FREE && (says == VECIDX_TOMBSTONE || (says == VECIDX_EXTENSION && !has_filters(check))))
 		return;
 	if (slot->state != (says == VECIDX_EXTENSION ? VECIDX_EXTENSION : VECIDX_LIVE))
 		violated(check, 6, psprintf("The code slot of id %u has state %u, its adjacency slot state %u.", id, slot->state, says));
@@ -392,14 +413,42 @@ visit_rerank(void *state, uint32 id, const void *bytes)
 {
 	const Check *check = state;
 	const VecIdxRerankSlot *slot = bytes;
+	bool		kept;
 
 	if (may_be_torn(check, VECIDX_RUN_RERANK, id))
 		return;
 	check_sealed(check, VECIDX_RUN_RERANK, id, slot);
 	check_owner(check, "rerank", id, slot->node);
-	if (!check->standby && is_node(check, id) && slot->version != check->node[id].version)
+	check->node[id].vector = vecidx_crc(slot + 1, check->handle->layout.run[VECIDX_RUN_RERANK].size - sizeof(VecIdxRerankSlot));
+	kept = is_node(check, id) || (check->node[id].state == VECIDX_EXTENSION && has_filters(check));
+	if (!check->standby && kept && slot->version != check->node[id].version)
 		violated(check, 7, psprintf("The rerank slot of node %u has version %u, its adjacency slot version %u.",
 				 id, slot->version, check->node[id].version));
+}
+
+static void
+visit_filter(void *state, uint32 id, const void *bytes)
+{
+	const Check *check = state;
+	const VecIdxFilterShape *shape = &check->handle->shape;
+	const uint8 *row = bytes;
+
+	if (!vecidx_filter_sealed(shape, id, row))
+		violated(check, 4, psprintf("The checksum of filter row %u is wrong.", id));
+	for (int c = 0; c < (shape->columns + 7) / 8 * 8; c++)
+	{
+		bool		null = (row[shape->field[VecIdxFilterNullField(shape, c)].offset] & 1 << c % 8) != 0;
+
+		if (null && c >= shape->columns)
+			violated(check, 19, psprintf("Filter row %u has the null bit of column %d of %d.", id, c, shape->columns));
+		for (int i = 0; null && i < shape->field[c].width; i++)
+		{
+			if (row[shape->field[c].offset + i] != 0)
+				violated(check, 19, psprintf("Filter row %u has a null column %d that is not zero.", id, c));
+		}
+	}
+	check->node[id].twins = vecidx_filter_twins(check->handle, row);
+	check->node[id].filter = vecidx_crc(row, shape->size - 1);
 }
 
 static void
@@ -448,6 +497,19 @@ check_tids(const Check *check)
 	}
 }
 
+/* A slot of a node's chain against the node. */
+static void
+check_link_values(const Check *check, uint32 owner, uint32 id)
+{
+	const NodeNote *node = &check->node[owner];
+	const NodeNote *link = &check->node[id];
+
+	if (link->filter != node->filter && !node->twins)
+		violated(check, 20, psprintf("Extension %u of node %u has other values, but the node has no flag that says so.", id, owner));
+	if (link->vector != node->vector)
+		violated(check, 21, psprintf("Extension %u of node %u has another vector.", id, owner));
+}
+
 /* Follows a live node's chain; returns its length. */
 static uint32
 follow_chain(const Check *check, uint32 owner)
@@ -464,6 +526,8 @@ follow_chain(const Check *check, uint32 owner)
 		if (check->node[id].reached)
 			violated(check, 11, psprintf("The chain of node %u comes to extension %u twice.", owner, id));
 		check->node[id].reached = true;
+		if (has_filters(check))
+			check_link_values(check, owner, id);
 		length++;
 	}
 	return length;
@@ -706,6 +770,7 @@ visit_slots(Check *check)
 		vecidx_monitor_visit(check->handle, VECIDX_RUN_CODE, check->nodes, visit_code, check);
 	if (!check->standby || run[VECIDX_RUN_RERANK].span == 1)
 		vecidx_monitor_visit(check->handle, VECIDX_RUN_RERANK, check->nodes, visit_rerank, check);
+	vecidx_monitor_visit(check->handle, VECIDX_RUN_FILTER, check->nodes, visit_filter, check);
 }
 
 /* What takes more than one slot to verify. */

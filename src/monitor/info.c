@@ -202,12 +202,14 @@ put_choices(Info *info)
 {
 	const VecIdxMetaFixed *fixed = &info->fixed;
 
-	put(info, "format version", psprintf("%d", VECIDX_FORMAT_VERSION));
+	put(info, "format version", psprintf("%u", info->handle->version));
 	put(info, "dimensions", fixed->dimensions == 0 ? "not known before the first row" : psprintf("%u", fixed->dimensions));
 	put(info, "metric", metric_name(info));
 	put(info, "quantizer", quantizer_name(info));
 	put(info, "quantizer chosen", quantizer_reason(info));
 	put(info, "rerank", rerank_name(info));
+	if (fixed->filter_columns > 0)
+		put(info, "filter columns", psprintf("%u, %u bytes a row", fixed->filter_columns, fixed->filter_size));
 	put(info, "m", psprintf("%u", fixed->m));
 	put(info, "ef_construction", psprintf("%u", fixed->ef_construction));
 }
@@ -282,6 +284,8 @@ put_space(Info *info)
 	put_pages(info, "adjacency pages", run_pages(info, VECIDX_RUN_ADJACENCY));
 	put_pages(info, "upper pages", run_pages(info, VECIDX_RUN_UPPER));
 	put_pages(info, "rerank pages", run_pages(info, VECIDX_RUN_RERANK));
+	if (info->fixed.filter_columns > 0)
+		put_pages(info, "filter pages", run_pages(info, VECIDX_RUN_FILTER));
 	put(info, "bytes per node", nodes == 0 ? "no nodes" : psprintf("%.1f", (double) file * BLCKSZ / nodes));
 }
 

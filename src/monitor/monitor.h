@@ -34,7 +34,7 @@ extern void vecidx_monitor_check_reader(Oid table);
 extern void vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock);
 extern void vecidx_monitor_close(VecIdxTarget *target);
 
-/* What a pass does with a slot; bytes is a copy, and aligned as on the page. */
+/* What a pass does with a slot; bytes is a copy, and aligned as on the page (but for a filter row, put together). */
 typedef void (*VecIdxSlotVisitor) (void *state, uint32 slot, const void *bytes);
 
 /*

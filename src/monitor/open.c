@@ -19,6 +19,7 @@
 #include "am/am.h"
 #include "compat.h"
 #include "monitor/monitor.h"
+#include "page/filter.h"
 
 /* Is it the handler of this library, whatever the access method is called? */
 static bool
@@ -114,6 +115,13 @@ copy_page(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, BlockNumber blo
 	vecidx_buffer_release(buffer);
 }
 
+static void
+require_block(Relation index, BlockNumber block)
+{
+	if (block >= RelationGetNumberOfBlocks(index))
+		vecidx_corrupted(index, block, "The page is not in the file");
+}
+
 /* Copies the pages that begin with a slot; returns how many slots below "end" they hold. */
 static uint32
 copy_slots(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, uint32 end, char *copy)
@@ -123,14 +131,41 @@ copy_slots(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, uint32 end, ch
 	BlockNumber block = vecidx_handle_locate(handle, run, first, &offset);
 	uint32		count = Min(r->per_page, end - first);
 
-	if (block + r->span > RelationGetNumberOfBlocks(handle->index))
-		vecidx_corrupted(handle->index, block, "The page is not in the file");
+	require_block(handle->index, block + r->span - 1);
 	for (uint32 i = 0; i < r->span; i++)
 		copy_page(handle, run, first, block + i, copy + i * VECIDX_PAGE_USABLE);
 	/* the last page of an extent's run need not be full */
 	while (count > 1 && vecidx_handle_first(handle, run, first + count - 1) != first)
 		count--;
 	return Max(count, 1);
+}
+
+static void
+visit_filters(VecIdxHandle *handle, uint32 end, VecIdxSlotVisitor visit, void *state)
+{
+	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	char	   *copy = palloc(BLCKSZ);
+	uint8		row[VECIDX_FILTER_ROOM];
+	uint32		first = 0;
+
+	while (first < end)
+	{
+		uint32		at;
+		BlockNumber block = vecidx_filter_locate(handle, first, &at);
+		VecIdxFilterPage page;
+
+		require_block(handle->index, block);
+		vecidx_filter_open(handle, first, end, &page);
+		memcpy(copy + VECIDX_PAGE_START, page.fields, VECIDX_PAGE_USABLE);
+		vecidx_filter_close(&page);
+		for (uint32 i = 0; i < page.count; i++)
+		{
+			vecidx_filter_gather(&handle->shape, copy, rows, i, row);
+			(*visit) (state, first + i, row);
+		}
+		first += page.count;
+	}
+	pfree(copy);
 }
 
 void
@@ -142,6 +177,11 @@ vecidx_monitor_visit(VecIdxHandle *handle, VecIdxRunKind run, uint32 end, VecIdx
 
 	if (r->span == 0 || end == 0)
 		return;
+	if (run == VECIDX_RUN_FILTER)
+	{
+		visit_filters(handle, end, visit, state);
+		return;
+	}
 	copy = palloc(r->span * VECIDX_PAGE_USABLE);
 	while (slot < end)
 	{

@@ -35,6 +35,7 @@ typedef enum PartKind
 	PART_ENTRY,					/* metapage, centroid, directory, upper slots */
 	PART_CODES,
 	PART_ADJACENCY,
+	PART_FILTERS,
 	PART_RERANK,
 	PARTS
 } PartKind;
@@ -42,7 +43,7 @@ typedef enum PartKind
 #define PART_BIT(kind)	(1 << (kind))
 #define PARTS_ALL		(PART_BIT(PARTS) - 1)
 
-static const char *const part_names[PARTS] = {"entry", "codes", "adjacency", "rerank"};
+static const char *const part_names[PARTS] = {"entry", "codes", "adjacency", "filters", "rerank"};
 
 typedef struct BlockRange
 {
@@ -136,7 +137,7 @@ require_choices(const char *what)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cannot prewarm \"%s\"", what),
 				 errhint("Choose \"all\", \"hot\" (all but \"rerank\"), \"entry\", \"codes\", \"adjacency\", "
-						 "\"rerank\", or several of these, separated by commas.")));
+						 "\"filters\", \"rerank\", or several of these, separated by commas.")));
 	return chosen;
 }
 
@@ -211,6 +212,7 @@ plan_parts(Prewarm *prewarm)
 	add_run(prewarm, PART_ENTRY, VECIDX_RUN_UPPER, handle->state.uppers);
 	add_run(prewarm, PART_CODES, VECIDX_RUN_CODE, handle->state.nodes);
 	add_run(prewarm, PART_ADJACENCY, VECIDX_RUN_ADJACENCY, handle->state.nodes);
+	add_run(prewarm, PART_FILTERS, VECIDX_RUN_FILTER, handle->state.nodes);
 	add_run(prewarm, PART_RERANK, VECIDX_RUN_RERANK, handle->state.nodes);
 	for (int kind = 0; kind < PARTS; kind++)
 	{
@@ -456,7 +458,7 @@ prewarm_index(Prewarm *prewarm, ReturnSetInfo *result)
 	prewarm->part[PART_ENTRY].loaded = pages_read() - before;
 	for (int kind = 0; kind < PARTS; kind++)
 	{
-		if ((prewarm->chosen & PART_BIT(kind)) == 0)
+		if ((prewarm->chosen & PART_BIT(kind)) == 0 || (kind == PART_FILTERS && prewarm->handle->fixed.filter_size == 0))
 			continue;
 		load_part(prewarm, &prewarm->part[kind]);
 		put_part(result, kind, &prewarm->part[kind]);

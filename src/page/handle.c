@@ -170,11 +170,20 @@ grow_map(VecIdxHandle *handle)
 	handle->mapped = wanted;
 }
 
+/* Rows are read as the columns' types have them now, and must have been written so. */
+static void
+check_shape(VecIdxHandle *handle, const VecIdxMetaFixed *fixed)
+{
+	if (fixed->filter_columns != handle->shape.columns || fixed->filter_size != handle->shape.size)
+		vecidx_corrupted(handle->index, VECIDX_METAPAGE_BLOCK, "The filter columns are other than the index was built with");
+}
+
 /* Drops all that was derived from another build of the index. */
 static void
 reset_handle(VecIdxHandle *handle, const VecIdxMetaFixed *fixed)
 {
 	handle->ready = false;
+	check_shape(handle, fixed);
 	memcpy(&handle->fixed, fixed, sizeof(VecIdxMetaFixed));
 	handle->quantizer = NULL;
 	handle->extents = 0;
@@ -197,6 +206,7 @@ vecidx_handle_take(VecIdxHandle *handle, const VecIdxMeta *meta)
 {
 	if (!handle->ready || memcmp(&handle->fixed, &meta->fixed, sizeof(VecIdxMetaFixed)) != 0)
 		reset_handle(handle, &meta->fixed);
+	handle->version = meta->version;
 	handle->tuning = meta->tuning;
 	handle->state = meta->state;
 	read_directory(handle, meta);
@@ -247,6 +257,12 @@ vecidx_handle_acquire(Relation index)
 		sweep_handles();
 	handle = entry != NULL ? entry->handle : create_handle(index);
 	handle->index = index;
+	if (!handle->shaped || handle->stale)
+	{
+		handle->shaped = false;
+		vecidx_filter_shape(index, &handle->shape);
+		handle->shaped = true;
+	}
 	handle->access = RelationUsesLocalBuffers(index) ? VECIDX_ACCESS_PINNED : vecidx_page_access;
 	handle->users++;
 	if (handle->pressed == 0 || --handle->pressed == 0)

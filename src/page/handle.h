@@ -10,6 +10,7 @@
 #ifndef VECIDX_HANDLE_H
 #define VECIDX_HANDLE_H
 
+#include "filter/shape.h"
 #include "page/buffer.h"
 #include "page/layout.h"
 
@@ -39,8 +40,10 @@ typedef struct VecIdxHandle
 	Relation	index;			/* open as long as somebody holds the handle */
 	MemoryContext context;		/* of all that is derived from the fixed part */
 	bool		ready;			/* false while that is being derived */
+	uint32		version;		/* of the format */
 	VecIdxMetaFixed fixed;
 	VecIdxLayout layout;
+	VecIdxFilterShape shape;	/* of filter rows, by the index's columns */
 	VecIdxQuantizer *quantizer; /* NULL while dimensions are unknown */
 	VecIdxPageAccess access;	/* always PINNED for temporary tables */
 
@@ -61,6 +64,7 @@ typedef struct VecIdxHandle
 	/* bookkeeping */
 	Oid			relid;
 	int			users;
+	bool		shaped;			/* the shape has been made */
 	bool		stale;			/* the relcache entry changed: look again before use */
 } VecIdxHandle;
 

@@ -76,6 +76,7 @@ vecidx_layout_init(VecIdxLayout *layout, const VecIdxMetaFixed *fixed)
 	layout->run[VECIDX_RUN_ADJACENCY] = make_run(VecIdxAdjacencySize(fixed->m), VECIDX_PAGE_ADJACENCY);
 	layout->run[VECIDX_RUN_UPPER] = make_run(VecIdxUpperSize(fixed->m), VECIDX_PAGE_UPPER);
 	layout->run[VECIDX_RUN_RERANK] = make_run(rerank == 0 ? 0 : INTALIGN(sizeof(VecIdxRerankSlot) + rerank), VECIDX_PAGE_RERANK);
+	layout->run[VECIDX_RUN_FILTER] = make_run(fixed->filter_size, VECIDX_PAGE_FILTER);
 	layout->salt = (uint32) (fixed->build ^ fixed->build >> 32);
 	layout->base_capacity = fixed->base_capacity;
 	layout->base_upper = fixed->base_upper;

@@ -24,6 +24,7 @@ typedef enum VecIdxRunKind
 	VECIDX_RUN_ADJACENCY,
 	VECIDX_RUN_UPPER,
 	VECIDX_RUN_RERANK,
+	VECIDX_RUN_FILTER,			/* rows lie across its pages: filter.h reads and writes them, not slot.h */
 	VECIDX_RUNS
 } VecIdxRunKind;
 

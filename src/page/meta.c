@@ -54,12 +54,12 @@ vecidx_meta_get(Relation index, Page page)
 				 errmsg("index \"%s\" is not a vecidx index", RelationGetRelationName(index)),
 				 errdetail("Its metapage has no valid magic number."),
 				 errhint("Please REINDEX it.")));
-	if (meta->version != VECIDX_FORMAT_VERSION)
+	if (meta->version < VECIDX_FORMAT_OLDEST || meta->version > VECIDX_FORMAT_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("index \"%s\" has vecidx format version %u",
 						RelationGetRelationName(index), meta->version),
-				 errdetail("This build of vecidx reads version %d.", VECIDX_FORMAT_VERSION),
+				 errdetail("This build of vecidx reads versions %d to %d.", VECIDX_FORMAT_OLDEST, VECIDX_FORMAT_VERSION),
 				 errhint("Please REINDEX it.")));
 	vecidx_page_check(index, VECIDX_METAPAGE_BLOCK, page, VECIDX_PAGE_META, 0);
 	if (meta->crc != meta_crc(meta))

@@ -4,12 +4,14 @@
  *
  * An index is one fork of ordinary pages.  Block 0 is the metapage.  Behind it
  * come, in any order, centroid pages, directory pages and extents.  An extent
- * holds a fixed number of nodes in four runs of consecutive pages:
+ * holds a fixed number of nodes in five runs of consecutive pages:
  *
  *		code run		one code slot a node: what a search reads most
  *		adjacency run	one adjacency slot a node: neighbours and heap TIDs
  *		upper run		upper slots: one for each level above 0 of a node
  *		rerank run		one rerank slot a node: what decides the order
+ *		filter run		one filter row a node: the values of filter columns; only
+ *						in an index that has some
  *
  * Node ids and upper slot numbers are dense; which page holds a slot is
  * arithmetic (layout.h) on them and on the extent's first block, which the
@@ -21,7 +23,8 @@
  *
  * The header's pd_lower and pd_upper both stand at the tail, so that generic
  * WAL and full-page images keep every byte.  A slot larger than a page fills
- * consecutive pages of its run, each to the tail.
+ * consecutive pages of its run, each to the tail.  A filter page is cut the
+ * other way: field by field, of all rows that it holds (filter/shape.h).
  *
  * All integers and floats are in the byte order of the machine, as everywhere
  * in PostgreSQL.  Checksums are CRC-32C over the bytes that follow them, and
@@ -34,6 +37,7 @@
  *			a stop rule and a rerank factor where it was a beam width; code
  *			slots have a mark where they had their node id; long checksums are
  *			made of quarters
+ *		3	filter columns; an index without them is the same in version 2
  */
 #ifndef VECIDX_PAGE_H
 #define VECIDX_PAGE_H
@@ -46,7 +50,8 @@
 #include "vecidx.h"
 
 #define VECIDX_MAGIC			0x56584944	/* "VXID" */
-#define VECIDX_FORMAT_VERSION	2
+#define VECIDX_FORMAT_VERSION	3
+#define VECIDX_FORMAT_OLDEST	2	/* that can be read */
 
 #define VECIDX_METAPAGE_BLOCK	0
 
@@ -63,7 +68,8 @@ typedef enum VecIdxPageKind
 	VECIDX_PAGE_CODE = 4,
 	VECIDX_PAGE_ADJACENCY = 5,
 	VECIDX_PAGE_UPPER = 6,
-	VECIDX_PAGE_RERANK = 7
+	VECIDX_PAGE_RERANK = 7,
+	VECIDX_PAGE_FILTER = 8
 } VecIdxPageKind;
 
 /* The special space. */
@@ -114,6 +120,10 @@ typedef enum VecIdxState
  *
  * In an EXTENSION slot the TIDs go on over the space of the neighbours, "upper"
  * is the owner and "next" the next slot of the owner's chain.
+ *
+ * All TIDs of a slot are of rows with the slot's filter row; so equal vectors
+ * may take several slots, and in an index with filter columns the code and
+ * rerank slots of an extension repeat its owner's.
  */
 typedef struct VecIdxAdjacencySlot
 {
@@ -175,6 +185,13 @@ typedef struct VecIdxRerankSlot
 
 StaticAssertDecl(sizeof(VecIdxRerankSlot) == 16, "rerank slot header must stay 16 bytes");
 
+/*
+ * The flags of a filter row: one bit, and a checksum of the rest of the row
+ * and the node's id.
+ */
+#define VECIDX_FILTER_TWINS		0x80	/* slots of the node's chain may have other values */
+#define VECIDX_FILTER_CHECK		0x7F
+
 /* Recall targets and result counts for which the effort of a search is measured. */
 #define VECIDX_TARGETS			6
 #define VECIDX_TARGET_KS		3
@@ -204,7 +221,11 @@ typedef struct VecIdxMetaFixed
 	uint32		sampled;
 	float		contrast;
 	float		noise[4];
+	uint16		filter_columns;	/* key columns behind the vector */
+	uint16		filter_size;	/* bytes of a filter row; 0 without such columns */
 } VecIdxMetaFixed;
+
+StaticAssertDecl(sizeof(VecIdxMetaFixed) == 80, "version 3 has filter columns where version 2 had padding");
 
 /* The effort that reaches a recall target for a number of results (graph/effort.h). */
 typedef struct VecIdxMetaEffort

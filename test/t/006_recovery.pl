@@ -17,7 +17,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use VecidxTest;
 
-my $steps = $ENV{VECIDX_RECOVERY_STEPS} || 8;
+my $steps = $ENV{VECIDX_RECOVERY_STEPS} || 12;
 my $seed = $ENV{VECIDX_RECOVERY_SEED} || 1;
 my $dimensions = 4;
 
@@ -80,11 +80,31 @@ CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, embedding re
 CREATE INDEX t_embedding ON t USING vecidx (embedding real_l2_ops) WITH (m = 2, ef_construction = 8);
 INSERT INTO t (embedding) SELECT random_vector($dimensions) FROM generate_series(1, 150);
 EOT
+# The same with a filter column: rows with equal vectors and different values.
+$primary->safe_psql('postgres', <<EOT);
+CREATE TABLE u (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind int, embedding real[]);
+CREATE INDEX u_embedding ON u USING vecidx (embedding real_l2_ops, kind) WITH (m = 2, ef_construction = 8);
+INSERT INTO u (kind, embedding) SELECT i % 3, random_vector($dimensions) FROM generate_series(1, 50) AS i;
+CREATE FUNCTION kinds_found() RETURNS TABLE (kind int, ids bigint[]) LANGUAGE plpgsql AS \$\$
+BEGIN
+	FOR kind IN 0 .. 5 LOOP
+		SELECT array_agg(id ORDER BY id) INTO ids FROM
+			(SELECT id FROM u WHERE u.kind = kinds_found.kind ORDER BY embedding <-> array_fill(0.1::real, ARRAY[$dimensions])) AS f;
+		RETURN NEXT;
+	END LOOP;
+END
+\$\$;
+EOT
 $primary->backup('base');
 
 my $insert = "INSERT INTO t (embedding) VALUES (random_vector($dimensions));\n";
 my $twins = "INSERT INTO t (embedding) SELECT embedding FROM t WHERE id % 7 = 0;\n";
 my @inserts = (20, 60, 20);
+my $insert_u = "INSERT INTO u (kind, embedding) VALUES ((random() * 4)::int, random_vector($dimensions));\n";
+my $twins_u = "INSERT INTO u (kind, embedding) SELECT (kind + id) % 5, embedding FROM u WHERE id % 4 = 0;\n";
+my $change_u = "UPDATE u SET kind = (kind + 1) % 5 WHERE id % 3 > 0;\n";
+my $changes_u = $twins_u . $twins_u . $change_u . "VACUUM u;\n" . $change_u . ($insert_u x 5) . "VACUUM u;\n" . $change_u
+  . "DELETE FROM u WHERE id % 5 = 0;\nVACUUM u;\n" . $twins_u;
 my $start = $primary->lsn('insert');
 
 $primary->safe_psql('postgres',
@@ -93,13 +113,25 @@ $primary->safe_psql('postgres',
 	  . ($insert x $inserts[1])
 	  . "DELETE FROM t WHERE id % 7 = 0;\nVACUUM t;\n"
 	  . $twins
-	  . ($insert x $inserts[2]));
+	  . ($insert x $inserts[2])
+	  . $changes_u);
 my $end = $primary->lsn('insert');
 is($primary->safe_psql('postgres', "SELECT compare('t', random_vector($dimensions)) > 100 AND vecidx_check('t_embedding') > 100"),
 	't', 'the log was written by a sound index');
 my ($segment) = split /\n/, $primary->safe_psql('postgres', 'SELECT pg_walfile_name(pg_switch_wal())');
 $primary->poll_query_until('postgres', "SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver")
   or die 'the log was not archived';
+
+sub check_kinds
+{
+	my ($node, $what) = @_;
+	my @answers = map { $node->safe_psql('postgres', "SET enable_seqscan = $_; SET enable_indexscan = " . ($_ eq 'on' ? 'off' : 'on')
+		  . '; SELECT * FROM kinds_found()') } ('on', 'off');
+
+	check_mixed_table($node, 'u', $what, $dimensions);
+	is($answers[1], $answers[0], "$what: searches of table u find all rows of each kind");
+	return;
+}
 
 # Where each of the index's records begins.
 my ($dump) = run_command(
@@ -130,6 +162,10 @@ EOT
 		$insert x 40 . "DELETE FROM t WHERE id % 2 = 0;\nVACUUM t;\n" . $insert x 40 . "VACUUM t;\n");
 	is($rc, 0, 'and took more rows') or diag $err;
 	check_mixed_table($node, 't', "and went on from record $record", $dimensions);
+	check_kinds($node, "stopped at record $record");
+	($rc, $out, $err) = $node->psql('postgres', $changes_u);
+	is($rc, 0, 'and took rows with equal vectors') or diag $err;
+	check_kinds($node, "and went on from record $record");
 	check_log($node, "step $step");
 	$node->stop('immediate');
 	$node->clean_node;

@@ -1,0 +1,78 @@
+/*
+ * filter.c
+ *	  A scan's filter.
+ */
+#include "postgres.h"
+
+#include "am/filter.h"
+
+/* A sift gives way to a pass when it has cost so many times what that would. */
+#define PATIENCE		1.0
+
+/* And when so large a part of what passes is asked for. */
+#define PASS_PART		4
+
+VecIdxScanFilter *
+vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle)
+{
+	VecIdxScanFilter *filter;
+
+	if (scan->numberOfKeys == 0)
+		return NULL;
+	filter = palloc0(sizeof(VecIdxScanFilter));
+	filter->predicate = vecidx_predicate_compile(scan->indexRelation, &handle->shape, scan->keyData, scan->numberOfKeys);
+	filter->share.share = filter->predicate->never ? 0 : -1;
+	/* "vector IS NOT NULL" leaves nothing to test */
+	return filter->predicate->never || filter->predicate->tests > 0 ? filter : NULL;
+}
+
+static bool
+is_much(const VecIdxScanFilter *filter, const VecIdxStore *store, uint32 wanted)
+{
+	return (double) wanted * PASS_PART > filter->share.share * store->handle->state.nodes;
+}
+
+void
+vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store)
+{
+	vecidx_share_take(store->handle, filter->predicate, &filter->share);
+	filter->pass_cost = vecidx_pass_expected(store, filter->predicate, filter->share.share);
+}
+
+uint32
+vecidx_scan_filter_among(const VecIdxScanFilter *filter, const VecIdxStore *store, uint32 wanted)
+{
+	return (uint32) Min(wanted / filter->share.share, store->handle->state.nodes);
+}
+
+bool
+vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const VecIdxEffort *effort, uint32 wanted)
+{
+	return !is_much(filter, store, wanted) && vecidx_sift_expected(store, effort->expanded) < filter->pass_cost;
+}
+
+bool
+vecidx_scan_filter_begin(VecIdxScanFilter *filter, VecIdxSearch *search, VecIdxStore *store)
+{
+	vecidx_sift_init(&filter->sift, search, store, filter->predicate, &filter->share);
+	return vecidx_sift_begin(&filter->sift, &filter->share);
+}
+
+VecIdxSwitch
+vecidx_scan_filter_sift(VecIdxScanFilter *filter, const VecIdxEffort *effort, const VecIdxEffort *among, uint32 wanted)
+{
+	VecIdxStop	stop = effort->stop;
+
+	stop.stretch = among->stop.stretch;
+	if (is_much(filter, filter->sift.store, wanted))
+		return VECIDX_SWITCH_MUCH;
+	switch (vecidx_sift_run(&filter->sift, &stop, PATIENCE * filter->pass_cost))
+	{
+		case VECIDX_SIFT_DRY:
+			return VECIDX_SWITCH_DRY;
+		case VECIDX_SIFT_DEAR:
+			return VECIDX_SWITCH_DEAR;
+		default:
+			return VECIDX_SWITCH_NONE;
+	}
+}

@@ -1,0 +1,496 @@
+/*
+ * sift.c
+ *	  Searching under a filter.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "graph/sift.h"
+#include "graph/sweep.h"
+#include "page/filter.h"
+#include "page/peek.h"
+
+/* Runs of consecutive rows that a sample consists of, and rows of each. */
+#define SAMPLE_RUNS		32
+#define SAMPLE_ROWS		64
+
+/* Bridges that a narrow sift expands one after the other without finding a node as near as the nearest ones. */
+#define VAIN_MOST		8
+
+/* Neighbours that pass, as a share of the most that a list has, which an expansion looks for. */
+#define FAN_OUT			1.0
+
+/* Neighbours of the index's share of nodes that pass, as which it counts in the estimate of a list's share. */
+#define SHARE_WEIGHT	8
+
+/*
+ * A sift becomes narrow when, of at least so many nodes that it has tested,
+ * less than this part of the index's share has passed.
+ */
+#define NARROW_TESTS	400
+#define NARROW_PART		0.25
+
+/* Seeds of a sample that a sift begins with. */
+#define SEEDS_MOST		4
+
+/* Nanoseconds. */
+#define COST_ESTIMATE	60.0
+#define COST_TEST		40.0
+#define COST_LIST		200.0
+#define COST_PASS_ROW	0.6		/* of a pass: per row and test of the cheap kinds */
+#define COST_PASS_CALL	15.0	/* of the others */
+#define COST_PASS_MATCH	80.0
+
+double
+vecidx_sift_cost(const VecIdxSift *sift)
+{
+	return sift->store->estimates * COST_ESTIMATE + sift->tests * COST_TEST + sift->lists * COST_LIST;
+}
+
+/* Lists of neighbours that fail, which are read to find enough behind them. */
+static double
+expected_hops(const VecIdxStore *store, double share)
+{
+	double		most = 2.0 * store->handle->fixed.m;
+
+	return Min(Max(FAN_OUT / Max(share, 1e-9) - 1, 0), most * (1 - share));
+}
+
+/* Of the neighbours of a node that is expanded, about so many are new. */
+#define NEW_NEIGHBOURS	0.7
+
+double
+vecidx_sift_expected(const VecIdxStore *store, double expansions)
+{
+	double		met = 2 * NEW_NEIGHBOURS * store->handle->fixed.m;
+
+	return expansions * (COST_LIST + met * (COST_TEST + COST_ESTIMATE));
+}
+
+double
+vecidx_pass_expected(const VecIdxStore *store, const VecIdxPredicate *predicate, double share)
+{
+	double		row = 0;
+
+	for (int i = 0; i < predicate->tests; i++)
+		row += predicate->test[i].kind == VECIDX_TEST_CALL ? COST_PASS_CALL : COST_PASS_ROW;
+	return store->handle->state.nodes * (row + share * COST_PASS_MATCH);
+}
+
+/* Sampling */
+
+static void
+sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdxShare *sample)
+{
+	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_FILTER, node);
+	uint8		verdict[SAMPLE_ROWS];
+	uint32		count = vecidx_pass_page(handle, predicate, first, node - first, SAMPLE_ROWS, verdict);
+	uint32		seeds = 0;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		if (verdict[i] == VECIDX_NO)
+			continue;
+		sample->passed++;
+		if (seeds++ < VECIDX_SAMPLE_SEEDS / SAMPLE_RUNS)
+			sample->seed[sample->seeds++] = node + i;
+	}
+	sample->rows += count;
+}
+
+void
+vecidx_share_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxShare *sample)
+{
+	uint32		nodes = handle->state.nodes;
+
+	memset(sample, 0, sizeof(VecIdxShare));
+	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
+		sample_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS), sample);
+	sample->share = (sample->passed + 0.25) / (sample->rows + 0.5);
+}
+
+/* Tests */
+
+/*
+ * Tests a node's row where it lies; false if that cannot be done.  A page that
+ * makes way for another meanwhile is found out afterwards.
+ */
+static inline bool
+test_in_place(VecIdxSift *sift, uint32 node, uint8 *verdict)
+{
+	VecIdxHandle *handle = sift->store->handle;
+	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	uint32		at;
+	VecIdxPeek	peek = vecidx_peek(handle, vecidx_filter_locate(handle, node, &at));
+	const uint8 *fields = (const uint8 *) peek.page + VECIDX_PAGE_START;
+
+	if (unlikely(sift->predicate->calling || peek.page == NULL))
+		return false;
+	*verdict = vecidx_predicate_row(sift->predicate, fields, rows, at);
+	if (sift->twins &&
+		(fields[vecidx_filter_place(&handle->shape, VecIdxFilterFlagField(&handle->shape), rows, at)] & VECIDX_FILTER_TWINS) != 0)
+		*verdict |= VECIDX_MAYBE;
+	return vecidx_peek_valid(handle, &peek);
+}
+
+/* May the node, or a twin of it, pass? */
+static bool
+passes(VecIdxSift *sift, uint32 node)
+{
+	uint8		verdict;
+
+	sift->tests++;
+	if (!test_in_place(sift, node, &verdict))
+	{
+		vecidx_filter_read(sift->store->handle, node, sift->row);
+		verdict = vecidx_predicate_row(sift->predicate, sift->row, 1, 0);
+		if (vecidx_filter_twins(sift->store->handle, sift->row))
+			verdict |= VECIDX_MAYBE;
+	}
+	sift->passes += verdict != VECIDX_NO;
+	return verdict != VECIDX_NO;
+}
+
+/* Expansion */
+
+/* Has what tests look at first on its way. */
+static inline void
+prefetch_row(VecIdxSift *sift, uint32 node)
+{
+	VecIdxHandle *handle = sift->store->handle;
+	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	uint32		at;
+	VecIdxPeek	peek = vecidx_peek_wanted(handle, vecidx_filter_locate(handle, node, &at));
+
+	if (unlikely(peek.page == NULL))
+		return;
+	__builtin_prefetch(peek.buffer);
+	__builtin_prefetch(peek.page + VECIDX_PAGE_START + vecidx_filter_place(&handle->shape, sift->first_field, rows, at));
+}
+
+/* Expansion */
+
+/* Copies a node's list; returns the number of neighbours. */
+static int
+read_list(VecIdxSift *sift, uint32 node, uint32 *list)
+{
+	VecIdxStore *store = sift->store;
+	const VecIdxAdjacencySlot *slot = store->adjacency;
+	int			count;
+
+	sift->lists++;
+	vecidx_peek_slot(store->handle, VECIDX_RUN_ADJACENCY, node, store->adjacency);
+	if (slot->node != node || (slot->state != VECIDX_LIVE && slot->state != VECIDX_TOMBSTONE))
+		return 0;
+	count = Min(slot->neighbours, 2 * store->handle->fixed.m);
+	memcpy(list, VecIdxAdjacencyNeighbours(slot), count * sizeof(uint32));
+	for (int i = 0; i < count; i++)
+		vecidx_store_check_node(store, list[i], "A list of neighbours");
+	return count;
+}
+
+/* What "upper" of a candidate of level 0 says here. */
+#define PASSES	VECIDX_NONE
+#define FAILS	0
+
+static inline void
+add_to_batch(VecIdxBatch *batch, uint32 node, uint32 verdict)
+{
+	batch->candidate[batch->count].node = node;
+	batch->candidate[batch->count].upper = verdict;
+	batch->count++;
+}
+
+static void
+estimate(VecIdxSift *sift, VecIdxBatch *batch)
+{
+	vecidx_store_locate(sift->store, batch);
+	sift->store->source.finish(&sift->store->source, batch);
+}
+
+/* Puts the neighbours that are new into the batch, tested and estimated; returns how many pass. */
+static int
+look_around(VecIdxSift *sift, uint32 node, VecIdxBatch *batch)
+{
+	VecIdxVisited *visited = &sift->search->visited;
+	uint32		list[VECIDX_LIST_MAX];
+	int			count = read_list(sift, node, list);
+	int			passed = 0;
+
+	batch->count = 0;
+	vecidx_visited_reserve(visited, 2 * VECIDX_LIST_MAX);
+	for (int i = 0; i < count; i++)
+	{
+		if (!vecidx_visited_add(visited, list[i]))
+			continue;
+		prefetch_row(sift, list[i]);
+		add_to_batch(batch, list[i], PASSES);
+	}
+	vecidx_store_locate(sift->store, batch);
+	for (int i = 0; i < batch->count; i++)
+	{
+		if (passes(sift, batch->candidate[i].node))
+			passed++;
+		else
+			batch->candidate[i].upper = FAILS;
+	}
+	sift->store->source.finish(&sift->store->source, batch);
+	return passed;
+}
+
+static void
+put_aside(VecIdxSift *sift, const VecIdxCandidate *failing)
+{
+	VecIdxHeapItem item = {failing->estimate, failing->node};
+
+	if (sift->spare_count == sift->spare_room)
+	{
+		sift->spare_room *= 2;
+		sift->spare = repalloc_huge(sift->spare, (Size) sift->spare_room * sizeof(VecIdxHeapItem));
+	}
+	sift->spare[sift->spare_count++] = item;
+}
+
+static void
+add_bridge(VecIdxSift *sift, const VecIdxCandidate *failing)
+{
+	VecIdxHeapItem item = {failing->estimate, failing->node};
+
+	if (failing->estimate < sift->search->threshold)
+		vecidx_heap_push(&sift->bridges, item);
+	else
+		put_aside(sift, failing);
+}
+
+static void
+recall_spare(VecIdxSift *sift)
+{
+	while (sift->spare_count > 0)
+		vecidx_heap_push(&sift->bridges, sift->spare[--sift->spare_count]);
+}
+
+/* Takes over those of a batch that pass; tells if one of them is among the nearest. */
+static bool
+meet(VecIdxSift *sift, const VecIdxBatch *batch)
+{
+	bool		gained = false;
+
+	for (int i = 0; i < batch->count; i++)
+	{
+		const VecIdxCandidate *candidate = &batch->candidate[i];
+		const VecIdxNearest *beam = &sift->search->beam;
+
+		if (candidate->upper != PASSES)
+			continue;
+		gained |= !vecidx_nearest_full(beam) || candidate->estimate < beam->heap[0];
+		if (vecidx_search_meet(sift->search, candidate))
+			sift->store->source.prefetch(&sift->store->source, candidate, 0);
+	}
+	return gained;
+}
+
+/* Puts those behind a neighbour that pass into the batch. */
+static void
+hop(VecIdxSift *sift, uint32 node, int most, VecIdxBatch *behind)
+{
+	VecIdxVisited *visited = &sift->search->visited;
+	uint32		list[VECIDX_LIST_MAX];
+	int			count = read_list(sift, node, list);
+
+	for (int i = 0; i < count; i++)
+		prefetch_row(sift, list[i]);
+	for (int i = 0; i < count && behind->count < most; i++)
+	{
+		if (vecidx_visited_holds(visited, list[i]) || !passes(sift, list[i]))
+			continue;
+		vecidx_visited_add(visited, list[i]);
+		add_to_batch(behind, list[i], PASSES);
+	}
+}
+
+static int
+compare_estimates(const void *a, const void *b)
+{
+	float		x = ((const VecIdxCandidate *) a)->estimate;
+	float		y = ((const VecIdxCandidate *) b)->estimate;
+
+	return (x > y) - (x < y);
+}
+
+/* Goes on behind as many of the neighbours that fail as it takes; tells if one of the nearest is there. */
+static bool
+go_behind(VecIdxSift *sift, VecIdxBatch *around, int passed)
+{
+	int			most = 2 * sift->store->handle->fixed.m;
+	double		share = (passed + SHARE_WEIGHT * sift->share) / (around->count + SHARE_WEIGHT);
+	int			hops = (int) rint(expected_hops(sift->store, share));
+	VecIdxBatch behind;
+
+	behind.count = 0;
+	qsort(around->candidate, around->count, sizeof(VecIdxCandidate), compare_estimates);
+	for (int i = 0; i < around->count; i++)
+	{
+		const VecIdxCandidate *candidate = &around->candidate[i];
+
+		if (candidate->upper == PASSES)
+			continue;
+		if (hops-- > 0 && passed + behind.count < most)
+		{
+			hop(sift, candidate->node, most - passed, &behind);
+			put_aside(sift, candidate);
+		}
+		else
+			add_bridge(sift, candidate);
+	}
+	estimate(sift, &behind);
+	return meet(sift, &behind);
+}
+
+/* Expands a node, be it one that passes or a bridge; tells if it leads to one of the nearest. */
+static bool
+expand(VecIdxSift *sift, uint32 node)
+{
+	VecIdxBatch around;
+	int			passed = look_around(sift, node, &around);
+	bool		gained = meet(sift, &around);
+
+	if (sift->narrow)
+		return go_behind(sift, &around, passed) || gained;
+	for (int i = 0; i < around.count; i++)
+	{
+		if (around.candidate[i].upper == FAILS)
+			add_bridge(sift, &around.candidate[i]);
+	}
+	return gained;
+}
+
+/* Is the nearest bridge to be looked at before the nearest node that passes? */
+static bool
+bridge_leads(const VecIdxSift *sift)
+{
+	const VecIdxHeap *frontier = &sift->search->frontier;
+
+	if (sift->bridges.count == 0 || (sift->narrow && sift->vain >= VAIN_MOST))
+		return false;
+	if (frontier->count > 0 && frontier->item[0].key < sift->bridges.item[0].key)
+		return false;
+	return sift->bridges.item[0].key <= sift->search->threshold;
+}
+
+static void
+expand_bridge(VecIdxSift *sift)
+{
+	sift->bridged++;
+	if (expand(sift, vecidx_heap_pop(&sift->bridges).index))
+		sift->vain = 0;
+	else
+		sift->vain++;
+}
+
+/* Where too little has been found, all that is left may lead on; false if nothing is. */
+static bool
+expand_rest(VecIdxSift *sift)
+{
+	if (vecidx_nearest_full(&sift->search->beam))
+		return false;
+	if (sift->bridges.count == 0)
+		recall_spare(sift);
+	if (sift->bridges.count == 0)
+		return false;
+	expand_bridge(sift);
+	return true;
+}
+
+/* What passes is elsewhere. */
+static bool
+is_lost(const VecIdxSift *sift)
+{
+	return !sift->narrow && sift->tests >= NARROW_TESTS && sift->passes < NARROW_PART * sift->share * sift->tests;
+}
+
+VecIdxSifted
+vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
+{
+	VecIdxSearch *search = sift->search;
+	VecIdxCandidate nearest;
+
+	vecidx_search_rule(search, stop);
+	recall_spare(sift);
+	sift->vain = 0;
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (vecidx_sift_cost(sift) > cost)
+			return VECIDX_SIFT_DEAR;
+		sift->narrow |= is_lost(sift);
+		if (bridge_leads(sift))
+			expand_bridge(sift);
+		else if (vecidx_search_next(search, &nearest))
+			expand(sift, nearest.node);
+		else if (!expand_rest(sift))
+			break;
+	}
+	return vecidx_nearest_full(&search->beam) ? VECIDX_SIFTED : VECIDX_SIFT_DRY;
+}
+
+void
+vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, VecIdxPredicate *predicate,
+				 const VecIdxShare *sample)
+{
+	memset(sift, 0, sizeof(VecIdxSift));
+	sift->search = search;
+	sift->store = store;
+	sift->predicate = predicate;
+	sift->share = sample->share;
+	sift->twins = store->handle->state.extensions > 0;
+	if (predicate->tests > 0)
+		sift->first_field = predicate->test[predicate->numbers_begin < predicate->numbers_end ?
+											predicate->numbers_begin : predicate->tests - 1].column;
+	sift->row = MemoryContextAlloc(search->context, VECIDX_FILTER_ROOM);
+	sift->spare_room = 256;
+	sift->spare = MemoryContextAlloc(search->context, sift->spare_room * sizeof(VecIdxHeapItem));
+	vecidx_heap_init(&sift->bridges, search->context, 256);
+}
+
+/* Where an unfiltered search would start becomes a bridge if it fails. */
+static void
+begin_at(VecIdxSift *sift, const VecIdxCandidate *entry)
+{
+	if (passes(sift, entry->node))
+		vecidx_search_seed(sift->search, entry);
+	else if (vecidx_visited_add(&sift->search->visited, entry->node))
+		add_bridge(sift, entry);
+}
+
+/* The nearest of the sample. */
+static void
+begin_with_sample(VecIdxSift *sift, const VecIdxShare *sample)
+{
+	VecIdxBatch batch;
+
+	batch.count = 0;
+	for (uint32 i = 0; i < sample->seeds; i++)
+		add_to_batch(&batch, sample->seed[i], PASSES);
+	estimate(sift, &batch);
+	qsort(batch.candidate, batch.count, sizeof(VecIdxCandidate), compare_estimates);
+	for (int i = 0; i < Min(batch.count, SEEDS_MOST); i++)
+		vecidx_search_seed(sift->search, &batch.candidate[i]);
+}
+
+bool
+vecidx_sift_begin(VecIdxSift *sift, const VecIdxShare *sample)
+{
+	VecIdxCandidate entry;
+
+	if (!vecidx_search_descend(sift->search, 0))
+		return false;
+	entry = sift->search->found[0];
+	vecidx_search_reset(sift->search);
+	begin_at(sift, &entry);
+	begin_with_sample(sift, sample);
+	return true;
+}

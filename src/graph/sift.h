@@ -1,0 +1,94 @@
+/*
+ * sift.h
+ *	  Searching under a filter: for nodes that pass a predicate.
+ *
+ * A wide sift goes the way of an unfiltered search: all neighbours are tested
+ * and estimated, and the nearest expanded, whether they pass or not; only
+ * those that pass count for the rule.  That is the cheapest as long as what
+ * passes is about as frequent near the query as elsewhere.
+ *
+ * A narrow sift walks from node to node that pass.  Neighbours that fail are
+ * not expanded; behind the nearest of them their own neighbours are looked
+ * for, as far as is needed to have about as many that pass as a list has
+ * neighbours.  It starts from what a sample has found, and so comes to where
+ * nodes pass, however far from the query that is.  Nodes that fail are
+ * expanded as bridges when they lead nearer to the query than anything that
+ * passes, for as long as that turns something up, and when nothing else is
+ * left.
+ *
+ * A sift begins wide, and becomes narrow when it meets few nodes that pass.
+ *
+ * The search's found nodes all pass, or may pass: whoever takes their rows
+ * looks again, under lock.
+ */
+#ifndef VECIDX_SIFT_H
+#define VECIDX_SIFT_H
+
+#include "filter/predicate.h"
+#include "graph/search.h"
+#include "graph/store.h"
+
+/* What a look at some of all filter rows tells. */
+#define VECIDX_SAMPLE_SEEDS		64
+
+typedef struct VecIdxShare
+{
+	uint32		rows;			/* looked at */
+	uint32		passed;
+	double		share;			/* of nodes that pass, about */
+	uint32		seeds;
+	uint32		seed[VECIDX_SAMPLE_SEEDS];	/* some that pass */
+} VecIdxShare;
+
+extern void vecidx_share_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxShare *sample);
+
+typedef struct VecIdxSift
+{
+	VecIdxSearch *search;
+	VecIdxStore *store;
+	VecIdxPredicate *predicate;
+	double		share;			/* of nodes that pass: what is expected where little has been seen */
+	bool		twins;			/* there are nodes with rows of other values */
+	int			first_field;	/* that tests look at */
+	uint8	   *row;			/* scratch */
+
+	bool		narrow;
+	VecIdxHeap	bridges;		/* nodes that fail and may be expanded, by estimate */
+	VecIdxHeapItem *spare;		/* others: too far, or led through; in no order */
+	uint32		spare_count;
+	uint32		spare_room;
+	uint32		vain;			/* bridges expanded in vain, one after the other */
+
+	/* counts */
+	uint64		tests;
+	uint64		passes;
+	uint64		lists;			/* lists read */
+	uint64		bridged;		/* bridges expanded */
+} VecIdxSift;
+
+extern void vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, VecIdxPredicate *predicate,
+							 const VecIdxShare *sample);
+
+/* Seeds the sift; false for an empty graph. */
+extern bool vecidx_sift_begin(VecIdxSift *sift, const VecIdxShare *sample);
+
+typedef enum VecIdxSifted
+{
+	VECIDX_SIFTED,				/* as the rule asks */
+	VECIDX_SIFT_DRY,			/* fewer nodes than the rule's width can be reached */
+	VECIDX_SIFT_DEAR			/* it has cost more than it may */
+} VecIdxSifted;
+
+/* Searches on until the rule says stop, or all that the sift has cost exceeds "cost". */
+extern VecIdxSifted vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost);
+
+/*
+ * Costs, in nanoseconds of a machine that has all pages in memory: what the
+ * sift has cost; what a wide one with so many expansions will; what a pass
+ * over all nodes does, that estimates a share of them.
+ */
+extern double vecidx_sift_cost(const VecIdxSift *sift);
+extern double vecidx_sift_expected(const VecIdxStore *store, double expansions);
+extern double vecidx_pass_expected(const VecIdxStore *store, const VecIdxPredicate *predicate, double share);
+
+#endif							/* VECIDX_SIFT_H */

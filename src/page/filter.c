@@ -1,0 +1,154 @@
+/*
+ * filter.c
+ *	  Filter rows.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "page/filter.h"
+#include "page/peek.h"
+
+static uint8
+row_check(const VecIdxFilterShape *shape, uint32 node, const uint8 *row)
+{
+	uint32		crc = vecidx_crc(row, shape->size - 1) ^ node * 0x9E3779B1;
+
+	/* the flag takes part, as the bit that decides most */
+	crc ^= (uint32) (row[shape->size - 1] & VECIDX_FILTER_TWINS) * 0x01010101;
+	crc ^= crc >> 16;
+	crc ^= crc >> 8;
+	return (uint8) ((crc ^ crc >> 7) & VECIDX_FILTER_CHECK);
+}
+
+void
+vecidx_filter_seal(const VecIdxFilterShape *shape, uint32 node, bool twins, uint8 *row)
+{
+	row[shape->size - 1] = twins ? VECIDX_FILTER_TWINS : 0;
+	row[shape->size - 1] |= row_check(shape, node, row);
+}
+
+bool
+vecidx_filter_sealed(const VecIdxFilterShape *shape, uint32 node, const uint8 *row)
+{
+	return (row[shape->size - 1] & VECIDX_FILTER_CHECK) == row_check(shape, node, row);
+}
+
+void
+vecidx_filter_gather(const VecIdxFilterShape *shape, const char *page, uint32 rows, uint32 at, uint8 *row)
+{
+	for (int i = 0; i < shape->fields; i++)
+		memcpy(row + vecidx_filter_place(shape, i, 1, 0),
+			   page + VECIDX_PAGE_START + vecidx_filter_place(shape, i, rows, at), shape->field[i].width);
+}
+
+void
+vecidx_filter_scatter(const VecIdxFilterShape *shape, char *page, uint32 rows, uint32 at, const uint8 *row)
+{
+	for (int i = 0; i < shape->fields; i++)
+		memcpy(page + VECIDX_PAGE_START + vecidx_filter_place(shape, i, rows, at),
+			   row + vecidx_filter_place(shape, i, 1, 0), shape->field[i].width);
+}
+
+static inline uint32
+rows_a_page(const VecIdxHandle *handle)
+{
+	return handle->layout.run[VECIDX_RUN_FILTER].per_page;
+}
+
+static bool
+peek_row(VecIdxHandle *handle, uint32 node, uint8 *row)
+{
+	uint32		at;
+	VecIdxPeek	peek = vecidx_peek(handle, vecidx_filter_locate(handle, node, &at));
+
+	if (!vecidx_peek_valid(handle, &peek))
+		return false;
+	vecidx_filter_gather(&handle->shape, peek.page, rows_a_page(handle), at, row);
+	return vecidx_peek_valid(handle, &peek) && vecidx_filter_sealed(&handle->shape, node, row);
+}
+
+void
+vecidx_filter_peek(VecIdxHandle *handle, uint32 node, uint8 *row)
+{
+	if (!peek_row(handle, node, row))
+		vecidx_filter_read(handle, node, row);
+}
+
+void
+vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row)
+{
+	uint32		at;
+	BlockNumber block = vecidx_filter_locate(handle, node, &at);
+	Buffer		buffer = vecidx_handle_pin(handle, block);
+	Page		page = vecidx_buffer_lock(handle->index, buffer, VECIDX_PAGE_FILTER, node - at);
+
+	if (block < handle->mapped)
+		handle->map[block] = buffer;
+	vecidx_filter_gather(&handle->shape, page, rows_a_page(handle), at, row);
+	vecidx_buffer_release(buffer);
+	if (!vecidx_filter_sealed(&handle->shape, node, row))
+		vecidx_corrupted(handle->index, block, "The checksum of a filter row is wrong");
+}
+
+/* Pages that a pass has read ahead. */
+#define PASS_AHEAD		32
+
+void
+vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
+{
+	uint32		later = first + PASS_AHEAD * rows_a_page(handle);
+	uint32		at;
+	BlockNumber block = vecidx_filter_locate(handle, first, &at);
+
+	CHECK_FOR_INTERRUPTS();
+	Assert(at == 0);
+	if (later < end)
+		vecidx_handle_announce_slot(handle, VECIDX_RUN_FILTER, later);
+	page->count = Min(rows_a_page(handle), end - first);
+	/* the last page of an extent's run need not be full */
+	while (page->count > 1 && vecidx_handle_first(handle, VECIDX_RUN_FILTER, first + page->count - 1) != first)
+		page->count--;
+	page->buffer = vecidx_handle_pin(handle, block);
+	page->fields = (const uint8 *) vecidx_buffer_lock(handle->index, page->buffer, VECIDX_PAGE_FILTER, first) + VECIDX_PAGE_START;
+}
+
+void
+vecidx_filter_close(VecIdxFilterPage *page)
+{
+	vecidx_buffer_release(page->buffer);
+}
+
+void
+vecidx_filter_prefetch(VecIdxHandle *handle, uint32 node)
+{
+	uint32		at;
+	VecIdxPeek	peek = vecidx_peek_wanted(handle, vecidx_filter_locate(handle, node, &at));
+
+	if (unlikely(peek.page == NULL))
+		return;
+	__builtin_prefetch(peek.buffer);
+	for (int i = 0; i < handle->shape.fields; i++)
+		__builtin_prefetch(peek.page + VECIDX_PAGE_START + vecidx_filter_place(&handle->shape, i, rows_a_page(handle), at));
+}
+
+void
+vecidx_filter_edit(VecIdxEdit *edit, VecIdxHandle *handle, uint32 node, bool twins, uint8 *row)
+{
+	uint32		at;
+	BlockNumber block = vecidx_filter_locate(handle, node, &at);
+	Page		page = vecidx_edit_page(edit, block, VECIDX_PAGE_FILTER, node - at);
+
+	vecidx_filter_seal(&handle->shape, node, twins, row);
+	vecidx_filter_scatter(&handle->shape, page, rows_a_page(handle), at, row);
+}
+
+void
+vecidx_filter_write(VecIdxHandle *handle, uint32 node, bool twins, uint8 *row, bool logged)
+{
+	VecIdxEdit	edit;
+
+	vecidx_edit_begin(&edit, handle->index, logged);
+	vecidx_filter_edit(&edit, handle, node, twins, row);
+	vecidx_edit_finish(&edit);
+}
