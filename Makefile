@@ -137,6 +137,7 @@ REGRESS = \
 	tables \
 	columns \
 	twins \
+	filters \
 	cost \
 	check \
 	prewarm \

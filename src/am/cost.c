@@ -113,8 +113,10 @@ vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count pg_att
 	*startup_cost = search_cost(root, path, rows, &visits);
 	if (path->indexclauses != NIL)
 	{
+		List	   *quals = add_predicate_to_index_quals(info, get_quals_from_indexclauses(path->indexclauses));
+
 		*startup_cost = Min(*startup_cost, pass_cost(rows, share, list_length(path->indexclauses)));
-		*selectivity = share;
+		*selectivity = clauselist_selectivity(root, quals, info->rel->relid, JOIN_INNER, NULL);
 	}
 	*total_cost = *startup_cost + rows * share * (cpu_index_tuple_cost + OPERATORS_PER_CODE * cpu_operator_cost);
 	*pages = Min(visits, info->pages);

@@ -201,9 +201,9 @@ sub judge
 	is(scalar(@$tried), 0, "$what: all were answered");
 	is($wrong, 0, "$what: every row satisfies its condition");
 	is($short, 0, "$what: there are as many rows as there can be");
-	# a condition that is checked above the scan makes it go on for more, which it may find nearer
-	cmp_ok($unsorted, '<=', 0.01 * $rows, "$what: rows come in the order of their distances");
-	cmp_ok($recall / ($counted || 1), '>=', 0.95, "$what: the nearest are found");
+	# a condition that is checked above the scan, or a row that others have changed, makes it go on for more, which it may find nearer
+	cmp_ok($unsorted, '<=', 0.03 * $rows, "$what: rows come in the order of their distances");
+	cmp_ok($recall / ($counted || 1), '>=', $what eq 'at rest' ? 0.95 : 0.93, "$what: the nearest are found");
 	note "$what: recall " . $recall / ($counted || 1) . ', ' . join(', ', map { "$_: $ways{$_}" } sort keys %ways);
 	return;
 }

@@ -1,0 +1,108 @@
+-- Scans under conditions on filter columns: which are handed to the index, how
+-- they find their rows, and what stands around them.
+SET enable_seqscan = off;
+SET enable_sort = off;
+SET enable_bitmapscan = off;
+CREATE FUNCTION filters_vector(seed int) RETURNS real[] LANGUAGE sql IMMUTABLE AS
+	'SELECT array(SELECT (hashint4(seed * 8 + i) % 1000 / 1000.0)::real FROM generate_series(0, 7) i)';
+CREATE TABLE filters (id int, tenant int, flag bool, name text, price numeric, tags int[], doc jsonb, v real[]);
+INSERT INTO filters SELECT i, i % 10, i % 4 = 0, CASE WHEN i % 7 = 0 THEN NULL ELSE 'name ' || i % 50 END, (i % 100) / 10.0,
+	ARRAY[i % 5, i % 11], jsonb_build_object('kind', i % 3, 'word', 'w' || i % 6), filters_vector(i)
+	FROM generate_series(1, 3000) i;
+CREATE INDEX filters_v ON filters USING vecidx (v real_l2_ops, tenant, flag, name, price, tags, doc, (id % 1000));
+ANALYZE filters;
+
+-- the rows by the index, in their order, are those by the table
+CREATE FUNCTION filters_agree(condition text, k int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	nearest text := format('SELECT array_agg(id) FROM (SELECT id FROM filters WHERE %s ORDER BY v <-> filters_vector(-7) LIMIT %s) a', condition, k);
+	by_index int[];
+	by_table int[];
+	how text;
+BEGIN
+	EXECUTE nearest INTO by_index;
+	how := (SELECT strategy FROM vecidx_last_scan());
+	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true), set_config('enable_indexscan', 'off', true);
+	EXECUTE nearest INTO by_table;
+	PERFORM set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true), set_config('enable_indexscan', 'on', true);
+	RETURN how || ', ' || coalesce(cardinality(by_index), 0) || ' rows, '
+		|| CASE WHEN by_index IS NOT DISTINCT FROM by_table THEN 'agree' ELSE 'differ' END;
+END $$;
+
+SELECT condition, filters_agree(condition, k) FROM (VALUES
+	(10, 'tenant = 3'), (10, 'tenant = 3 AND price < 2'), (5, 'tenant IN (3, 5, NULL)'), (10, 'flag AND tenant = 4'), (10, 'NOT flag AND tenant = 2'),
+	(10, 'name IS NULL'), (10, 'name IS NOT NULL AND tenant = 1'), (10, 'name LIKE ''name 1%'' AND tenant = 1'), (1000, 'tags @> ''{3,4}'''),
+	(1000, 'doc @> ''{"kind": 1, "word": "w1"}'''), (10, 'doc ? ''none'''), (10, 'tenant = 3 OR tenant = 7'), (10, 'NOT (tenant = 3)'),
+	(400, 'tenant = 3'), (10, 'tenant = 3 AND id % 1000 = 13'), (10, 'tenant = 12'),
+	(10, 'price = 1.50'), (10, 'price BETWEEN 2 AND 2.2'), (10, 'tenant < 1::int8 AND tenant >= 0::int2'), (10, 'v IS NOT NULL AND tenant = 6')) conditions (k, condition);
+
+-- what the planner hands to the index
+EXPLAIN (COSTS OFF) SELECT id FROM filters WHERE tenant = ANY ('{1,2}') AND flag AND name ~ '^n' AND tags && '{1}' AND doc ? 'kind'
+	ORDER BY v <-> filters_vector(1) LIMIT 3;
+EXPLAIN (COSTS OFF) SELECT id FROM filters WHERE NOT flag AND 3 = tenant AND id % 1000 > 5 ORDER BY v <-> filters_vector(1) LIMIT 3;
+
+-- what a scan tells
+SELECT count(*) FROM (SELECT FROM filters WHERE tenant = 3 AND flag IS NOT NULL ORDER BY v <-> filters_vector(1) LIMIT 4) a;
+SELECT k, strategy, rows, filter_share BETWEEN 0.05 AND 0.2 AS share, filter_tests >= 3000 AS tests, filter_passes >= 300 AS passes, filter_switch
+	FROM vecidx_last_scan();
+
+-- laterals, DISTINCT ON, cursors, generic plans
+SELECT tenant, ids FROM generate_series(1, 3) wanted,
+	LATERAL (SELECT tenant, array_agg(id) AS ids FROM (SELECT id, tenant FROM filters WHERE tenant = wanted ORDER BY v <-> filters_vector(wanted) LIMIT 3) a
+			 GROUP BY tenant) b;
+SELECT DISTINCT ON (v <-> filters_vector(5)) id FROM filters WHERE tenant = 5 ORDER BY v <-> filters_vector(5) LIMIT 3;
+BEGIN;
+DECLARE nearest CURSOR FOR SELECT id FROM filters WHERE tenant = 2 ORDER BY v <-> filters_vector(2);
+FETCH 2 FROM nearest;
+UPDATE filters SET tenant = 9 WHERE tenant = 2;
+MOVE 290 FROM nearest;
+FETCH ALL FROM nearest;
+ROLLBACK;
+SET plan_cache_mode = force_generic_plan;
+PREPARE by_tenant(int, int[], text) AS SELECT id FROM filters WHERE tenant = $1 AND tags && $2 AND name = $3 ORDER BY v <-> filters_vector(8) LIMIT 2;
+EXECUTE by_tenant(8, '{3}', 'name 8');
+EXECUTE by_tenant(8, '{3}', NULL);
+EXECUTE by_tenant(7, '{2,3}', 'name 7');
+DEALLOCATE by_tenant;
+RESET plan_cache_mode;
+
+-- row-level security: its condition is the index's, and so are those that give nothing away
+CREATE ROLE regress_vecidx_tenant;
+GRANT SELECT ON filters TO regress_vecidx_tenant;
+ALTER TABLE filters ENABLE ROW LEVEL SECURITY;
+CREATE POLICY filters_own ON filters FOR SELECT USING (tenant = current_setting('filters.tenant')::int);
+CREATE VIEW filters_barrier WITH (security_barrier) AS SELECT * FROM filters WHERE tenant = 4;
+GRANT SELECT ON filters_barrier TO regress_vecidx_tenant;
+CREATE FUNCTION filters_spy(text) RETURNS bool LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'seen: %', $1; RETURN true; END $$;
+SET ROLE regress_vecidx_tenant;
+SET filters.tenant = 6;
+EXPLAIN (COSTS OFF) SELECT id FROM filters WHERE price < 3 AND filters_spy(name) ORDER BY v <-> filters_vector(6) LIMIT 2;
+SELECT id, tenant FROM filters WHERE price < 3 AND filters_spy(name) ORDER BY v <-> filters_vector(6) LIMIT 2;
+SELECT id, tenant FROM filters_barrier WHERE flag AND length(name) > 5 ORDER BY v <-> filters_vector(6) LIMIT 2;
+RESET ROLE;
+ALTER TABLE filters DISABLE ROW LEVEL SECURITY;
+
+-- conditions that fail, fail the query
+SELECT id FROM filters WHERE name LIKE 'name\' ORDER BY v <-> filters_vector(1) LIMIT 1;
+SELECT id FROM filters WHERE name ~ '(' ORDER BY v <-> filters_vector(1) LIMIT 1;
+
+-- a partial index, and partitions by a filter column
+CREATE INDEX filters_cheap ON filters USING vecidx (v real_l2_ops, tenant) WHERE price < 1;
+EXPLAIN (COSTS OFF) SELECT id FROM filters WHERE price < 1 AND tenant = 3 ORDER BY v <-> filters_vector(3) LIMIT 2;
+CREATE TABLE filters_parts (id int, tenant int, price numeric, v real[]) PARTITION BY LIST (tenant);
+CREATE TABLE filters_part1 PARTITION OF filters_parts FOR VALUES IN (1, 2);
+CREATE TABLE filters_part3 PARTITION OF filters_parts FOR VALUES IN (3, 4);
+INSERT INTO filters_parts SELECT id, tenant, price, v FROM filters WHERE tenant BETWEEN 1 AND 4;
+CREATE INDEX ON filters_parts USING vecidx (v real_l2_ops, tenant, price);
+EXPLAIN (COSTS OFF) SELECT id FROM filters_parts WHERE tenant = 3 AND price < 5 ORDER BY v <-> filters_vector(3) LIMIT 2;
+SELECT id, tenant FROM filters_parts WHERE tenant IN (2, 3) AND price < 5 ORDER BY v <-> filters_vector(3) LIMIT 3;
+SELECT id, tenant FROM filters WHERE tenant IN (2, 3) AND price < 5 ORDER BY v <-> filters_vector(3) LIMIT 3;
+
+SELECT vecidx_check('filters_v') > 0 AS sound;
+DROP VIEW filters_barrier;
+DROP TABLE filters, filters_parts;
+DROP ROLE regress_vecidx_tenant;
+DROP FUNCTION filters_agree, filters_vector, filters_spy;
+RESET enable_seqscan;
+RESET enable_sort;
+RESET enable_bitmapscan;
