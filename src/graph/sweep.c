@@ -220,8 +220,12 @@ vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank, uint32 wanted)
 		halve(&kept);
 	if (sweep->predicate != NULL)
 		rank->guess = guess_distance(&kept, Max(wanted, 1));
+	/* the rank drops those whose vectors are gone: they are not to be offered again */
 	for (uint32 i = 0; i < kept.count; i++)
+	{
 		vecidx_rank_offer(rank, kept.candidate[i].node, kept.candidate[i].estimate, kept.candidate[i].bound);
+		vecidx_sweep_mark(sweep, kept.candidate[i].node);
+	}
 	pfree(kept.candidate);
 	return kept.count;
 }

@@ -25,6 +25,8 @@ typedef struct FuzzTarget
 extern const FuzzTarget fuzz_decode;
 extern const FuzzTarget fuzz_pages;
 extern const FuzzTarget fuzz_sealed;
+extern const FuzzTarget fuzz_filters;
+extern const FuzzTarget fuzz_filters_sealed;
 extern const FuzzTarget fuzz_weave;
 
 /* Ends the process with a message: the input has found a bug. */
@@ -51,6 +53,13 @@ extern FuzzError fuzz_try(void (*function) (void *argument), void *argument);
 
 /* The one relation there is.  Its file is in memory. */
 extern Relation fuzz_index(void);
+
+/* Has it a filter column?  Changes with fuzz_reset only. */
+extern bool fuzz_filtered;
+
+/* What row i has there. */
+#define FUZZ_FILTER_VALUES		5
+#define FUZZ_FILTER(i)			((i) * 7 % 11 % FUZZ_FILTER_VALUES)
 
 /* Forgets all memory contexts, all handles, and the file's contents. */
 extern void fuzz_reset(void);

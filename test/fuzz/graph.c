@@ -41,7 +41,8 @@ encode_rows(FuzzGraph *graph, const VecIdxMetaFixed *fixed, const VecIdxQuantize
 	load->plan.m = fixed->m;
 	load->plan.code_size = layout.run[VECIDX_RUN_CODE].size;
 	load->plan.vector_size = MAXALIGN(vecidx_quant_rerank_size(&params));
-	load->sizes[VECIDX_LOAD_ROW] = MAXALIGN(load->plan.code_size + load->plan.vector_size);
+	vecidx_filter_shape(NULL, &load->plan.shape);
+	load->sizes[VECIDX_LOAD_ROW] = MAXALIGN(load->plan.code_size + load->plan.vector_size + load->plan.shape.size);
 	graph->rows = palloc0(count * load->sizes[VECIDX_LOAD_ROW]);
 	for (int i = 0; i < count; i++)
 	{
@@ -54,6 +55,9 @@ encode_rows(FuzzGraph *graph, const VecIdxMetaFixed *fixed, const VecIdxQuantize
 		code->f1 = factors.f1;
 		code->error = vecidx_error_pack(factors.error);
 		code->state = VECIDX_LIVE;
+		if (load->plan.shape.columns > 0)
+			vecidx_filter_encode(&load->plan.shape, (Datum[]) {0, Int32GetDatum(FUZZ_FILTER(i))}, (bool[]) {false, false},
+								 vecidx_load_filter(load, code));
 	}
 }
 

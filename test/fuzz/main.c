@@ -27,7 +27,7 @@
 /* Failures of one target after which it is given up. */
 #define MOST_FAILURES	5
 
-static const FuzzTarget *const targets[] = {&fuzz_decode, &fuzz_pages, &fuzz_sealed, &fuzz_weave};
+static const FuzzTarget *const targets[] = {&fuzz_decode, &fuzz_pages, &fuzz_sealed, &fuzz_filters, &fuzz_filters_sealed, &fuzz_weave};
 
 static uint64 random_state;
 

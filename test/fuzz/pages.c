@@ -24,6 +24,7 @@
 #include "fuzz.h"
 #include "graph.h"
 #include "options.h"
+#include "page/filter.h"
 #include "page/meta.h"
 
 #define DIMENSIONS	20
@@ -31,16 +32,24 @@
 #define ALL_ROWS	1500
 #define MOST_ROWS	(ALL_ROWS + 10)
 
-/* The intact index. */
-static char *sound;
-static BlockNumber sound_blocks;
-static VecIdxLayout layout;
-static uint32 extent_start[16];
-static uint32 sound_nodes;
-static uint32 sound_uppers;
-static uint32 sound_extents;
+/* An intact index. */
+typedef struct Sound
+{
+	char	   *file;
+	BlockNumber blocks;
+	VecIdxLayout layout;
+	VecIdxFilterShape shape;
+	uint32		extent_start[16];
+	uint32		nodes;
+	uint32		uppers;
+	uint32		extents;
+} Sound;
 
-/* Each row: its vector, and whether the intact index has it. */
+/* Without filter columns and with one; the one that is fuzzed. */
+static Sound sounds[2];
+static Sound *sound;
+
+/* Each row: its vector, and whether the intact indexes have it. */
 static float rows[MOST_ROWS][DIMENSIONS];
 static bool live[MOST_ROWS];
 
@@ -115,6 +124,9 @@ row_datum(int row)
 	return PointerGetDatum(array);
 }
 
+/* Filter pages are damaged: passes believe them as they are, so rows may be hidden from conditions. */
+static bool hidden = false;
+
 /* What a server is asked to do.  Each runs in fuzz_try. */
 
 /* A scan, and the rows it has returned. */
@@ -122,6 +134,7 @@ typedef struct Look
 {
 	int			row;			/* that is looked for */
 	int			limit;			/* 0: all */
+	int			value;			/* of the filter column, that is asked for; -1: any */
 	bool		lies;			/* do not judge what is returned */
 	int			count;
 	bool		seen[MOST_ROWS];
@@ -148,13 +161,15 @@ do_look(void *argument)
 	Look	   *look = argument;
 	SnapshotData snapshot = {.snapshot_type = SNAPSHOT_MVCC};
 	ScanKeyData key = {0};
-	IndexScanDesc scan = vecidx_beginscan(fuzz_index(), 0, 1);
+	ScanKeyData condition = {.sk_attno = 2, .sk_argument = Int32GetDatum(look->value)};
+	int			conditions = look->value >= 0 ? 1 : 0;
+	IndexScanDesc scan = vecidx_beginscan(fuzz_index(), conditions, 1);
 
 	look->count = 0;
 	memset(look->seen, 0, sizeof(look->seen));
 	key.sk_argument = row_datum(look->row);
 	scan->xs_snapshot = &snapshot;
-	vecidx_rescan(scan, NULL, 0, &key, 1);
+	vecidx_rescan(scan, &condition, conditions, &key, 1);
 	while ((look->limit == 0 || look->count < look->limit) &&
 		   vecidx_gettuple(scan, ForwardScanDirection))
 	{
@@ -169,13 +184,13 @@ static void
 do_insert(void *argument)
 {
 	int			row = *(int *) argument;
-	Datum		value = row_datum(row);
+	Datum		values[] = {row_datum(row), Int32GetDatum(FUZZ_FILTER(row))};
 	ItemPointerData tid = row_tid(row);
-	bool		isnull = false;
+	bool		isnull[] = {false, false};
 	bool		unchanged = row % 2 == 0;
 	IndexInfo	info = {.ii_Context = CurrentMemoryContext};
 
-	vecidx_insert(fuzz_index(), &value, &isnull, &tid, NULL, UNIQUE_CHECK_NO, unchanged, &info);
+	vecidx_insert(fuzz_index(), values, isnull, &tid, NULL, UNIQUE_CHECK_NO, unchanged, &info);
 }
 
 /* Every row whose number leaves this remainder is dead. */
@@ -216,6 +231,8 @@ fill_fixed(VecIdxMetaFixed *fixed)
 	fixed->growth = VECIDX_MIN_GROWTH;
 	fixed->seed = 42;
 	fixed->build = 1;
+	fixed->filter_columns = sound->shape.columns;
+	fixed->filter_size = sound->shape.size;
 }
 
 static void
@@ -242,17 +259,17 @@ static void
 keep_index(void *argument)
 {
 	VecIdxHandle *handle = vecidx_handle_acquire(fuzz_index());
-	const char *file = fuzz_file(&sound_blocks);
+	const char *file = fuzz_file(&sound->blocks);
 
-	layout = handle->layout;
-	sound_nodes = handle->state.nodes;
-	sound_uppers = handle->state.uppers;
-	sound_extents = handle->extents;
-	if (handle->extents < 3 || handle->extents > lengthof(extent_start))
+	sound->layout = handle->layout;
+	sound->nodes = handle->state.nodes;
+	sound->uppers = handle->state.uppers;
+	sound->extents = handle->extents;
+	if (handle->extents < 3 || handle->extents > lengthof(sound->extent_start))
 		fuzz_fail("the intact index has %u extents", handle->extents);
-	memcpy(extent_start, handle->extent, handle->extents * sizeof(uint32));
-	sound = malloc((Size) sound_blocks * BLCKSZ);
-	memcpy(sound, file, (Size) sound_blocks * BLCKSZ);
+	memcpy(sound->extent_start, handle->extent, handle->extents * sizeof(uint32));
+	sound->file = malloc((Size) sound->blocks * BLCKSZ);
+	memcpy(sound->file, file, (Size) sound->blocks * BLCKSZ);
 	vecidx_handle_release(handle);
 }
 
@@ -272,21 +289,28 @@ check_all(const Look *look, const Deaths *deaths)
 	{
 		bool		dying = deaths != NULL && row % deaths->divisor == deaths->remainder;
 
-		if (live[row] && !dying && !look->seen[row])
+		bool		asked = look->value < 0 || FUZZ_FILTER(row) == look->value;
+
+		if (live[row] && !dying && asked && !look->seen[row] && !(look->value >= 0 && hidden))
 			fuzz_fail("a scan that ends well misses row %d", row);
+		if (look->seen[row] && !asked && !hidden)
+			fuzz_fail("a scan for value %d returns row %d", look->value, row);
 		if (!live[row] && look->seen[row] && row < ALL_ROWS)
 			fuzz_fail("a scan returns row %d, which was deleted", row);
 	}
 }
 
 static void
-prepare_pages(void)
+prepare_sound(bool filtered)
 {
 	Deaths		deaths = {8, 3};
-	Look		look = {.row = 7};
+	Look		look = {.row = 7, .value = -1};
 
-	if (sound != NULL)
+	sound = &sounds[filtered];
+	fuzz_filtered = filtered;
+	if (sound->file != NULL)
 		return;
+	vecidx_filter_shape(NULL, &sound->shape);
 	fuzz_seed(7);
 	pg_prng_seed(&pg_global_prng_state, 7);
 	make_rows();
@@ -307,8 +331,25 @@ prepare_pages(void)
 	}
 	must_succeed(do_look, &look, "scan");
 	check_all(&look, NULL);
+	for (look.value = 0; filtered && look.value < FUZZ_FILTER_VALUES; look.value++)
+	{
+		must_succeed(do_look, &look, "scan under a condition");
+		check_all(&look, NULL);
+	}
 	must_succeed(keep_index, NULL, "copy");
 	fuzz_reset();
+}
+
+static void
+prepare_pages(void)
+{
+	prepare_sound(false);
+}
+
+static void
+prepare_filters(void)
+{
+	prepare_sound(true);
 }
 
 /* Damage. */
@@ -327,7 +368,7 @@ damage_page(char *file, BlockNumber block)
 			fuzz_mutate(page + BLCKSZ - sizeof(VecIdxPageTail), sizeof(VecIdxPageTail));
 			break;
 		case 2:
-			memcpy(page, sound + (Size) fuzz_below(sound_blocks) * BLCKSZ, BLCKSZ);
+			memcpy(page, sound->file + (Size) fuzz_below(sound->blocks) * BLCKSZ, BLCKSZ);
 			break;
 		case 3:
 			memset(page, 0, BLCKSZ);
@@ -353,14 +394,27 @@ damage_meta(char *file)
 static void
 damage_slot(char *file)
 {
-	VecIdxRunKind run = fuzz_below(VECIDX_RUNS);
-	uint32		slot = fuzz_below(run == VECIDX_RUN_UPPER ? sound_uppers : sound_nodes);
-	VecIdxPlace place = vecidx_layout_place(&layout, run, slot);
-	BlockNumber block = extent_start[place.extent] + place.block;
-	char	   *bytes = file + (Size) block * BLCKSZ + place.offset;
+	const VecIdxLayout *layout = &sound->layout;
+	VecIdxRunKind run = fuzz_below(fuzz_filtered ? VECIDX_RUNS : VECIDX_RUN_FILTER);
+	uint32		slot = fuzz_below(run == VECIDX_RUN_UPPER ? sound->uppers : sound->nodes);
+	VecIdxPlace place = vecidx_layout_place(layout, run, slot);
+	BlockNumber block = sound->extent_start[place.extent] + place.block;
+	char	   *page = file + (Size) block * BLCKSZ;
 
-	fuzz_mutate(bytes, Min(layout.run[run].size, fuzz_below(2) ? 40 : 4000));
-	vecidx_slot_seal(&layout, run, bytes);
+	if (run == VECIDX_RUN_FILTER)
+	{
+		uint32		rows = layout->run[run].per_page;
+		uint32		at = (place.offset - VECIDX_PAGE_START) / layout->run[run].size;
+		uint8		row[VECIDX_FILTER_ROOM];
+
+		vecidx_filter_gather(&sound->shape, page, rows, at, row);
+		fuzz_mutate(row, sound->shape.size);
+		vecidx_filter_seal(&sound->shape, slot, fuzz_below(2) == 0, row);
+		vecidx_filter_scatter(&sound->shape, page, rows, at, row);
+		return;
+	}
+	fuzz_mutate(page + place.offset, Min(layout->run[run].size, fuzz_below(2) ? 40 : 4000));
+	vecidx_slot_seal(layout, run, page + place.offset);
 }
 
 /* Judging. */
@@ -383,29 +437,37 @@ judge(FuzzError error, const char *what)
 	}
 }
 
-/* Are all code pages as they were?  Searches steer by codes without looking at the page around them. */
+/* Are all pages of a run as they were? */
 static bool
-codes_are_sound(void)
+is_sound(VecIdxRunKind run)
 {
 	BlockNumber blocks;
 	const char *file = fuzz_file(&blocks);
 
-	for (uint32 extent = 0; extent < sound_extents; extent++)
+	for (uint32 extent = 0; extent < sound->extents; extent++)
 	{
-		Size		at = (Size) extent_start[extent] * BLCKSZ;
-		Size		size = (Size) vecidx_layout_run_pages(&layout, extent, VECIDX_RUN_CODE) * BLCKSZ;
+		BlockNumber start = sound->extent_start[extent] + vecidx_layout_run_start(&sound->layout, extent, run);
+		Size		at = (Size) start * BLCKSZ;
+		Size		size = (Size) vecidx_layout_run_pages(&sound->layout, extent, run) * BLCKSZ;
 
-		if (at + size > (Size) blocks * BLCKSZ || memcmp(file + at, sound + at, size) != 0)
+		if (at + size > (Size) blocks * BLCKSZ || memcmp(file + at, sound->file + at, size) != 0)
 			return false;
 	}
 	return true;
+}
+
+/* A condition for a look, or none. */
+static int
+some_value(void)
+{
+	return fuzz_filtered && fuzz_below(4) > 0 ? (int) fuzz_below(FUZZ_FILTER_VALUES) : -1;
 }
 
 /* Reads; returns whether the scan of all rows ended well. */
 static void
 read_damaged(bool lies)
 {
-	Look		look = {.row = fuzz_below(ALL_ROWS), .limit = 10, .lies = lies};
+	Look		look = {.row = fuzz_below(ALL_ROWS), .limit = 10, .lies = lies, .value = some_value()};
 	FuzzError	first = fuzz_try(do_look, &look);
 	FuzzError	second = fuzz_try(do_look, &look);
 
@@ -413,9 +475,10 @@ read_damaged(bool lies)
 	{
 		judge(first, "scan");
 		judge(second, "scan again");
-		if (first.code != 0 && second.code == 0 && codes_are_sound())
+		/* searches steer by codes without looking at the page around them */
+		if (first.code != 0 && second.code == 0 && is_sound(VECIDX_RUN_CODE))
 			fuzz_fail("the error of the first scan is gone: %s", first.message);
-		if (second.code == 0 && look.count != look.limit)
+		if (second.code == 0 && look.count != look.limit && !(look.value >= 0 && hidden))
 			fuzz_fail("a scan returns %d rows", look.count);
 	}
 	look.limit = 0;
@@ -431,7 +494,7 @@ static void
 write_damaged(bool lies)
 {
 	Deaths		deaths = {16, fuzz_below(16)};
-	Look		look = {.row = 1, .lies = lies};
+	Look		look = {.row = 1, .lies = lies, .value = some_value()};
 	FuzzError	error;
 
 	for (int row = ALL_ROWS; row < MOST_ROWS; row += 1 + fuzz_below(8))
@@ -454,19 +517,20 @@ write_damaged(bool lies)
 static void
 run_pages(uint64 input)
 {
-	Size		size = (Size) sound_blocks * BLCKSZ;
+	Size		size = (Size) sound->blocks * BLCKSZ;
 	char	   *file = malloc(size);
 
-	memcpy(file, sound, size);
+	memcpy(file, sound->file, size);
 	for (uint32 i = 1 + fuzz_below(2); i > 0; i--)
 	{
 		if (fuzz_below(6) == 0)
 			damage_meta(file);
 		else
-			damage_page(file, fuzz_below(sound_blocks));
+			damage_page(file, fuzz_below(sound->blocks));
 	}
-	fuzz_set_file(file, fuzz_below(20) == 0 ? fuzz_below(sound_blocks) : sound_blocks);
+	fuzz_set_file(file, fuzz_below(20) == 0 ? fuzz_below(sound->blocks) : sound->blocks);
 	free(file);
+	hidden = !is_sound(VECIDX_RUN_FILTER);
 	read_damaged(false);
 	write_damaged(false);
 	fuzz_reset();
@@ -475,13 +539,13 @@ run_pages(uint64 input)
 static void
 run_sealed(uint64 input)
 {
-	Size		size = (Size) sound_blocks * BLCKSZ;
+	Size		size = (Size) sound->blocks * BLCKSZ;
 	char	   *file = malloc(size);
 
-	memcpy(file, sound, size);
+	memcpy(file, sound->file, size);
 	for (uint32 i = 1 + fuzz_below(20); i > 0; i--)
 		damage_slot(file);
-	fuzz_set_file(file, sound_blocks);
+	fuzz_set_file(file, sound->blocks);
 	free(file);
 	read_damaged(true);
 	fuzz_reset();
@@ -489,3 +553,5 @@ run_sealed(uint64 input)
 
 const FuzzTarget fuzz_pages = {"pages", prepare_pages, run_pages};
 const FuzzTarget fuzz_sealed = {"sealed", prepare_pages, run_sealed};
+const FuzzTarget fuzz_filters = {"filters", prepare_filters, run_pages};
+const FuzzTarget fuzz_filters_sealed = {"filters_sealed", prepare_filters, run_sealed};

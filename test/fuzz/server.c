@@ -649,6 +649,12 @@ pg_detoast_datum(struct varlena *datum)
 	return datum;
 }
 
+RegProcedure
+index_getprocid(Relation irel, AttrNumber attnum, uint16 procnum)
+{
+	return attnum == 1 ? 1 : InvalidOid;
+}
+
 FmgrInfo *
 index_getprocinfo(Relation irel, AttrNumber attnum, uint16 procnum)
 {
@@ -700,6 +706,7 @@ RelationGetIndexScan(Relation indexRelation, int nkeys, int norderbys)
 	scan->indexRelation = indexRelation;
 	scan->numberOfKeys = nkeys;
 	scan->numberOfOrderBys = norderbys;
+	scan->keyData = palloc0((nkeys + 1) * sizeof(ScanKeyData));
 	scan->orderByData = palloc0((norderbys + 1) * sizeof(ScanKeyData));
 	return scan;
 }

@@ -20,7 +20,7 @@ my $definitions = <<'EOT';
 SELECT indexname, indexdef FROM pg_indexes WHERE indexdef LIKE '%USING vecidx%' ORDER BY 1;
 SELECT extname, extversion FROM pg_extension WHERE extname LIKE 'vec%' ORDER BY 1
 EOT
-my %indexes = (plain_embedding => '<->', options_embedding => '<=>');
+my %indexes = (plain_embedding => '<->', options_embedding => '<=>', filtered_embedding => '<->');
 
 # What a database answers: indexes, extensions, and the nearest rows to some.
 sub describe
@@ -89,6 +89,8 @@ CREATE TABLE options (LIKE plain);
 CREATE INDEX options_embedding ON options USING vecidx (embedding real_cosine_ops)
 WITH (m = 12, ef_construction = 50, quantizer = rabitq4, rerank = half, dimensions = 12);
 INSERT INTO options SELECT * FROM plain;
+CREATE TABLE filtered AS SELECT id, embedding, id % 7 AS note, repeat('x', id % 40) AS label FROM plain;
+CREATE INDEX filtered_embedding ON filtered USING vecidx (embedding real_l2_ops, note, label);
 EOT
 if ($node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'") > 0)
 {
