@@ -246,11 +246,15 @@ next_batch_end(const DistanceScan *state)
 	return state->stats.k > 0 ? (uint32) state->stats.k : VECIDX_FIRST_BATCH;
 }
 
+/* A filter takes away some of the ways to a node, which calibration had: the aim is above the target by this part of the misses. */
+#define FILTERED_AIM		0.2
+
 static VecIdxEffort
 find_effort(const DistanceScan *state, uint32 wanted)
 {
-	VecIdxEffort effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search,
-											   state->options.target_recall, wanted);
+	double		target = state->options.target_recall;
+	double		aim = state->filter != NULL ? target + FILTERED_AIM * (1 - target) : target;
+	VecIdxEffort effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search, aim, wanted);
 
 	effort.stop.shift = state->shift;
 	return effort;
