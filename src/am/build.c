@@ -65,14 +65,14 @@
 #define PIECE_LISTS			2
 #define PIECE_POOLS			3
 
-/*
- * A build in cells aims at cells so many times smaller than memory allows:
- * they come out of unequal size, and guests come on top.
- */
-#define CELL_SLACK			3.0
+/* Cells may have so many times more points than the sample makes believe. */
+#define CELL_SLACK			1.15
 
 /* Points of a cell at least, on average. */
 #define CELL_POINTS			1000
+
+/* kB for each process without which the planner grants no helper. */
+#define PLANNED_MEMORY		32768
 
 /* Steps of the team's work. */
 typedef enum BuildStep
@@ -350,44 +350,71 @@ point_bytes(const Build *build)
 					 vecidx_levels_pool_size(&level)) / many;
 }
 
-/* Bytes for a row all the time: its place in the roll, and the levels above. */
+/* Bytes for a row all the time: its place in the roll. */
+#define ROLL_BYTES	(3 * sizeof(uint32) + sizeof(ItemPointerData))
+
+/* Bytes for a row once level 0 is done: that, and its part of the levels above. */
 static double
 row_bytes(const Build *build)
 {
-	return 3 * sizeof(uint32) + sizeof(ItemPointerData) + point_bytes(build) / (build->fixed.m - 1);
+	return ROLL_BYTES + point_bytes(build) / (build->fixed.m - 1);
+}
+
+/* The sample's sketches. */
+static int8 *
+sketch_sample(const Build *build)
+{
+	const VecIdxTableSample *sample = &build->sample;
+	int			width = build->plan.sketcher->width;
+	float	   *products = palloc_extended((Size) sample->count * width * sizeof(float), MCXT_ALLOC_HUGE);
+	int8	   *sketches = palloc_extended((Size) sample->count * width, MCXT_ALLOC_HUGE);
+	VecIdxSketchKey *keys = palloc(sample->count * sizeof(VecIdxSketchKey));
+
+	vecidx_sketch_rows(build->plan.sketcher, sample->rows, sample->count, products, sketches, keys);
+	pfree(products);
+	pfree(keys);
+	return sketches;
+}
+
+/* As few cells as leave none, by the sample, with more than "points" points; one more at a time, then many. */
+static void
+choose_cells(Build *build, const int8 *sketches, double rows, double points)
+{
+	int			count = build->sample.count;
+	VecIdxCells cells = {.width = build->plan.sketcher->width};
+	int			most = Max(1, (int) Min(Min(rows / CELL_POINTS, VECIDX_CELLS), count / 2));
+	int8	   *centres = palloc((Size) most * cells.width);
+
+	cells.count = rows <= points ? 1 : Min((int) ceil(rows / points) + 1, most);
+	for (;;)
+	{
+		vecidx_cells_choose(sketches, count, &cells, centres);
+		if (cells.count == 1 || cells.count == most ||
+			vecidx_cells_largest(sketches, count, &cells) * rows * CELL_SLACK <= points)
+			break;
+		cells.count = Min(cells.count + 1 + cells.count / 8, most);
+	}
+	build->plan.cells = cells.count;
+	build->plan.centres = centres;
 }
 
 /* How many cells it takes to stay within maintenance_work_mem, and where they are. */
 static void
-choose_cells(Build *build)
+cut_space(Build *build)
 {
-	const VecIdxTableSample *sample = &build->sample;
-	const VecIdxSketcher *sketcher = build->plan.sketcher;
 	double		memory = maintenance_work_mem * 1024.0;
-	double		rows = Max(sample->total, sample->count);
-	double		needed = rows * (point_bytes(build) + row_bytes(build));
-	double		cells = 1;
-	float	   *products = palloc_extended((Size) sample->count * sketcher->width * sizeof(float), MCXT_ALLOC_HUGE);
-	int8	   *sketches = palloc_extended((Size) sample->count * sketcher->width, MCXT_ALLOC_HUGE);
-	VecIdxSketchKey *keys = palloc(sample->count * sizeof(VecIdxSketchKey));
-	int8	   *centres;
+	double		rows = Max(build->sample.total, build->sample.count);
+	double		needed = rows * (point_bytes(build) + ROLL_BYTES);
+	double		points = Max(memory - rows * ROLL_BYTES, memory / 4) / point_bytes(build);
+	int8	   *sketches = sketch_sample(build);
 
-	if (needed > memory)
-		cells = CELL_SLACK * rows * point_bytes(build) / Max(memory - rows * row_bytes(build), memory / 4);
-	cells = Min(Min(cells, rows / CELL_POINTS), Min(VECIDX_CELLS, sample->count / 2));
-	build->plan.cells = Max(1, (int) ceil(cells));
+	choose_cells(build, sketches, rows, needed <= memory ? rows : points);
+	pfree(sketches);
 	if (build->plan.cells > 1)
 		ereport(DEBUG1,
 				(errmsg("building index \"%s\" in %d parts", RelationGetRelationName(build->index), build->plan.cells),
 				 errdetail("All at once would take about %.0f MB.", needed / (1024 * 1024)),
 				 errhint("Increase maintenance_work_mem to speed up the build.")));
-	centres = palloc((Size) build->plan.cells * sketcher->width);
-	vecidx_sketch_rows(sketcher, sample->rows, sample->count, products, sketches, keys);
-	vecidx_cells_choose(sketches, sample->count, sketcher->width, build->plan.cells, centres);
-	build->plan.centres = centres;
-	pfree(products);
-	pfree(sketches);
-	pfree(keys);
 }
 
 /*
@@ -424,13 +451,15 @@ shared_notes(Shared *shared, int number)
 /*
  * Helpers that the planner grants.  It goes by the table's pages, but what
  * there is to do goes by the vectors, which often lie in a TOAST table: where
- * they are many, a table of any size counts.
+ * they are many, a table of any size counts.  It wants so much memory for each
+ * process, but here they share what one alone would have.
  */
 static int
 plan_helpers(const Build *build)
 {
 	double		bytes = build->sample.total * build->fixed.dimensions * sizeof(float);
 	int			least = min_parallel_table_scan_size;
+	int			memory = maintenance_work_mem;
 	int			helpers;
 
 	if (max_parallel_maintenance_workers == 0 || IsInParallelMode())
@@ -439,11 +468,13 @@ plan_helpers(const Build *build)
 	{
 		if (bytes >= HELPER_PAYS)
 			min_parallel_table_scan_size = 0;
+		maintenance_work_mem = Max(memory, (max_parallel_maintenance_workers + 1) * PLANNED_MEMORY);
 		helpers = plan_create_index_workers(RelationGetRelid(build->heap), RelationGetRelid(build->index));
 	}
 	PG_FINALLY();
 	{
 		min_parallel_table_scan_size = least;
+		maintenance_work_mem = memory;
 	}
 	PG_END_TRY();
 	return Min(helpers, VECIDX_TEAM_MAX - 1);
@@ -917,7 +948,7 @@ build_from_rows(Build *build)
 	choose_quantizer(build);
 	choose_sketcher(build);
 	derive_plan(&build->plan, &build->fixed, build->index);
-	choose_cells(build);
+	cut_space(build);
 	prepare_truth(build);
 	load_table(build);
 	join_findings(build);

@@ -11,6 +11,7 @@
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
+#include "am/cells.h"
 #include "am/load.h"
 #include "page/slot.h"
 
@@ -19,12 +20,6 @@
 
 /* Records that a process reads at a time. */
 #define PIECE			1024
-
-/*
- * A row is a guest of the second nearest cell if that is, by squared
- * distances, at most so many times as far as its own.
- */
-#define GUEST_REACH		1.3f
 
 /* Rows that were read and not yet written. */
 typedef struct VecIdxLoadBatch
@@ -107,38 +102,6 @@ vecidx_load_init(VecIdxLoad *load, const VecIdxLoadPlan *plan, VecIdxLoadState *
 
 /* Writing. */
 
-/* The cell that a sketch is at home in; *guest becomes the one that it is a guest of, or -1. */
-static int
-find_cell(const VecIdxLoad *load, const int8 *sketch, int *guest)
-{
-	int			width = load->plan.sketcher->width;
-	float		nearest[2] = {FLT_MAX, FLT_MAX};
-	int			cells[2] = {0, -1};
-
-	for (int cell = 0; cell < load->plan.cells; cell++)
-	{
-		const int8 *centre = load->plan.centres + (Size) cell * width;
-		int32		square = 0;
-
-		for (int k = 0; k < width; k++)
-			square += (sketch[k] - centre[k]) * (sketch[k] - centre[k]);
-		if (square < nearest[0])
-		{
-			nearest[1] = nearest[0];
-			cells[1] = cells[0];
-			nearest[0] = square;
-			cells[0] = cell;
-		}
-		else if (square < nearest[1])
-		{
-			nearest[1] = square;
-			cells[1] = cell;
-		}
-	}
-	*guest = nearest[1] <= GUEST_REACH * nearest[0] ? cells[1] : -1;
-	return cells[0];
-}
-
 /* Encodes row i of the batch as pages will have it, and writes it; returns its hash. */
 static uint64
 write_row(VecIdxLoad *load, int i)
@@ -169,7 +132,8 @@ write_point(VecIdxLoad *load, int i, uint64 hash)
 	const int8 *sketch = batch->sketches + (Size) i * width;
 	VecIdxLoadPoint *point = load->record;
 	int			guest;
-	int			cell = find_cell(load, sketch, &guest);
+	VecIdxCells cells = {load->plan.cells, width, load->plan.centres};
+	int			cell = vecidx_cells_find(&cells, sketch, &guest);
 
 	point->hash = hash;
 	point->key = batch->keys[i];
