@@ -81,6 +81,7 @@ fuzz_graph_points(FuzzGraph *graph, const VecIdxMetaFixed *fixed, const float *r
 	vecidx_sketcher_init(sketcher, params.metric, params.dimensions, width, rows, count,
 						 palloc(vecidx_sketcher_scratch(params.dimensions, width, count)));
 	encode_rows(graph, fixed, quantizer, rows, count);
+	graph->compared = compared_size(graph, fixed);
 	graph->tids = palloc0(count * sizeof(ItemPointerData));
 	vecidx_points_map(points, width, count, palloc(vecidx_points_size(width, count)));
 	points->weight = sketcher->weight;
@@ -89,7 +90,7 @@ fuzz_graph_points(FuzzGraph *graph, const VecIdxMetaFixed *fixed, const float *r
 	{
 		points->numbers[i] = i;
 		points->homes[i] = 0;
-		points->hashes[i] = vecidx_points_hash(vecidx_load_vector(&graph->load, record_of(graph, i)), compared_size(graph, fixed));
+		points->hashes[i] = vecidx_points_hash(vecidx_load_vector(&graph->load, record_of(graph, i)), graph->compared);
 		points->levels[i] = vecidx_points_level(points->hashes[i], fixed->m);
 	}
 	vecidx_points_match(points, palloc(vecidx_points_table(count) * sizeof(uint32)));
@@ -274,7 +275,8 @@ make_rows(const VecIdxMetaFixed *fixed, int count)
 static bool
 are_equal(const FuzzGraph *graph, uint32 a, uint32 b)
 {
-	return memcmp(record_of(graph, a), record_of(graph, b), graph->load.sizes[VECIDX_LOAD_ROW]) == 0;
+	return memcmp(vecidx_load_vector(&graph->load, record_of(graph, a)),
+				  vecidx_load_vector(&graph->load, record_of(graph, b)), graph->compared) == 0;
 }
 
 /* Every point is a node or hangs on one, once; those on a node are equal to it, other nodes are not. */

@@ -20,6 +20,7 @@ typedef struct FuzzGraph
 	char	   *rows;			/* records, as a build has them in files */
 	ItemPointerData *tids;
 	VecIdxPoints points;
+	Size		compared;		/* bytes by which twins are told */
 	VecIdxLevelPlan plan;
 	VecIdxLevels levels;
 } FuzzGraph;
