@@ -226,7 +226,7 @@ my $load = IPC::Run::start(
 try_queries(int($queries / 10), 'REPEATABLE READ', 'while values change') for 1 .. 2;
 $node->safe_psql('postgres', 'VACUUM items');
 try_queries(int($queries / 10), 'REPEATABLE READ', 'while values change, after a vacuum');
-$load->signal('INT');
+$load->signal('TERM');
 $load->finish;
 try_queries(int($queries / 10), 'READ COMMITTED', 'when values have changed');
 cmp_ok($node->safe_psql('postgres', "SELECT vecidx_check('nearby')"), '>', 0, 'the index is sound');
