@@ -359,10 +359,10 @@ sub set_bytes
 {
 	my $result = expect_honesty(
 		'another format version', 'fine',
-		sub { set_bytes($_[0], 0, START + 4, pack('L', 3)) },
+		sub { set_bytes($_[0], 0, START + 4, pack('L', 4)) },
 		repair => 1, found => 1);
 
-	like($result->{nearest}{text}, qr/format version 3/, 'the version is told');
+	like($result->{nearest}{text}, qr/format version 4/, 'the version is told');
 }
 expect_honesty('another magic number', 'fine', sub { set_bytes($_[0], 0, START, 'BOGO') }, repair => 1, found => 1);
 expect_honesty('file cut in half', 'fine', sub { ${ $_[0] } = substr(${ $_[0] }, 0, int(length(${ $_[0] }) / PAGE / 2) * PAGE) },

@@ -405,7 +405,8 @@ foreach my $workers (sort keys %name)
 }
 
 # A build whose worker and postmaster have been killed may say so before its own
-# end comes; a worker may start when its leader is gone already.
+# end comes; a worker may start when its leader is gone already, or be gone
+# when it is to be struck.
 check_log($node, 'bad conditions',
-	qr/canceling statement due to|terminating (?:connection|background worker)|temporary file size exceeds|because of crash of another server process|lost connection to parallel worker|could not map dynamic shared memory segment|AbortTransaction while in ABORT state/);
+	qr/canceling statement due to|terminating (?:connection|background worker)|temporary file size exceeds|because of crash of another server process|lost connection to parallel worker|could not map dynamic shared memory segment|AbortTransaction while in ABORT state|is not a PostgreSQL (?:backend|server) process/);
 done_testing();
