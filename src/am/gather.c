@@ -157,5 +157,5 @@ vecidx_gather_slot(VecIdxGather *gather, uint32 slot, uint32 version)
 	if ((copy->state != VECIDX_LIVE && copy->state != VECIDX_EXTENSION) || !is_version(copy, version) ||
 		!is_wanted(gather, slot))
 		return;
-	add_tids(gather, copy->state == VECIDX_LIVE ? VECIDX_INLINE_TIDS : VecIdxExtensionTids(handle->fixed.m));
+	add_tids(gather, vecidx_handle_tid_room(handle, copy));
 }

@@ -93,29 +93,31 @@ is_made(const VecIdxHandle *handle)
 	return handle->roster != NULL && handle->roster->buckets > 0;
 }
 
+/* The entry of a TID; NULL if there is none, or no roster. */
+static Entry *
+look_up(const VecIdxHandle *handle, const ItemPointerData *tid)
+{
+	Places		places;
+
+	if (!is_made(handle))
+		return NULL;
+	places = find_places(handle->roster, tid);
+	return find_entry(&places);
+}
+
 uint32
 vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid)
 {
-	Places		places;
-	const Entry *entry;
+	const Entry *entry = look_up(handle, tid);
 
-	if (!is_made(handle))
-		return VECIDX_NONE;
-	places = find_places(handle->roster, tid);
-	entry = find_entry(&places);
 	return entry != NULL ? entry->slot : VECIDX_NONE;
 }
 
 void
 vecidx_roster_drop(VecIdxHandle *handle, const ItemPointerData *tid)
 {
-	Places		places;
-	Entry	   *entry;
+	Entry	   *entry = look_up(handle, tid);
 
-	if (!is_made(handle))
-		return;
-	places = find_places(handle->roster, tid);
-	entry = find_entry(&places);
 	if (entry != NULL)
 		entry->slot = VECIDX_NONE;
 }
@@ -184,8 +186,7 @@ make_table(VecIdxHandle *handle, uint32 entries)
 static void
 note_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot)
 {
-	uint32		room = slot->state == VECIDX_EXTENSION ? VecIdxExtensionTids(handle->fixed.m) : VECIDX_INLINE_TIDS;
-	uint32		count = Min(slot->tids, room);
+	uint32		count = Min(slot->tids, vecidx_handle_tid_room(handle, slot));
 
 	if (slot->state != VECIDX_LIVE && slot->state != VECIDX_EXTENSION)
 		return;

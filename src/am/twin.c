@@ -72,9 +72,7 @@ typedef enum AttachResult
 static bool
 has_room(const VecIdxHandle *handle, const VecIdxAdjacencySlot *slot)
 {
-	if (slot->state == VECIDX_EXTENSION)
-		return slot->tids < VecIdxExtensionTids(handle->fixed.m);
-	return slot->tids < VECIDX_INLINE_TIDS;
+	return slot->tids < vecidx_handle_tid_room(handle, slot);
 }
 
 /* Has a slot our filter row, by an unpinned look? */
@@ -275,11 +273,9 @@ vecidx_twin_attach(VecIdxInserter *inserter, uint32 node, ItemPointer tid)
 static bool
 holds_tid(const VecIdxHandle *handle, const VecIdxAdjacencySlot *slot, const ItemPointerData *tid)
 {
-	uint32		room = slot->state == VECIDX_EXTENSION ? VecIdxExtensionTids(handle->fixed.m) : VECIDX_INLINE_TIDS;
-
 	if (slot->state != VECIDX_LIVE && slot->state != VECIDX_EXTENSION)
 		return false;
-	for (uint32 i = 0; i < Min(slot->tids, room); i++)
+	for (uint32 i = 0; i < Min(slot->tids, vecidx_handle_tid_room(handle, slot)); i++)
 	{
 		if (memcmp((const char *) slot->tid + i * sizeof(ItemPointerData), tid, sizeof(ItemPointerData)) == 0)
 			return true;

@@ -155,8 +155,6 @@ passes(VecIdxSift *sift, uint32 node)
 	return verdict != VECIDX_NO;
 }
 
-/* Expansion */
-
 /* Has what tests look at first on its way. */
 static inline void
 prefetch_row(VecIdxSift *sift, uint32 node)

@@ -105,10 +105,7 @@ vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterP
 	Assert(at == 0);
 	if (later < end)
 		vecidx_handle_announce_slot(handle, VECIDX_RUN_FILTER, later);
-	page->count = Min(rows_a_page(handle), end - first);
-	/* the last page of an extent's run need not be full */
-	while (page->count > 1 && vecidx_handle_first(handle, VECIDX_RUN_FILTER, first + page->count - 1) != first)
-		page->count--;
+	page->count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, end);
 	page->buffer = vecidx_handle_pin(handle, block);
 	page->fields = (const uint8 *) vecidx_buffer_lock(handle->index, page->buffer, VECIDX_PAGE_FILTER, first) + VECIDX_PAGE_START;
 }
@@ -117,19 +114,6 @@ void
 vecidx_filter_close(VecIdxFilterPage *page)
 {
 	vecidx_buffer_release(page->buffer);
-}
-
-void
-vecidx_filter_prefetch(VecIdxHandle *handle, uint32 node)
-{
-	uint32		at;
-	VecIdxPeek	peek = vecidx_peek_wanted(handle, vecidx_filter_locate(handle, node, &at));
-
-	if (unlikely(peek.page == NULL))
-		return;
-	__builtin_prefetch(peek.buffer);
-	for (int i = 0; i < handle->shape.fields; i++)
-		__builtin_prefetch(peek.page + VECIDX_PAGE_START + vecidx_filter_place(&handle->shape, i, rows_a_page(handle), at));
 }
 
 void

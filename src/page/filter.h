@@ -98,9 +98,6 @@ typedef struct VecIdxFilterPage
 extern void vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page);
 extern void vecidx_filter_close(VecIdxFilterPage *page);
 
-/* Has the page of a node's row on its way, if it is not known where it is; else the row's first fields. */
-extern void vecidx_filter_prefetch(VecIdxHandle *handle, uint32 node);
-
 /* Writes a row, sealed, in a record of its own. */
 extern void vecidx_filter_write(VecIdxHandle *handle, uint32 node, bool twins, uint8 *row, bool logged);
 

@@ -139,6 +139,13 @@ vecidx_handle_forget(VecIdxHandle *handle, BlockNumber block)
 	handle->map[block] = InvalidBuffer;
 }
 
+/* TIDs that an adjacency slot has room for: a node's own or an extension's. */
+static inline uint32
+vecidx_handle_tid_room(const VecIdxHandle *handle, const VecIdxAdjacencySlot *slot)
+{
+	return slot->state == VECIDX_EXTENSION ? VecIdxExtensionTids(handle->fixed.m) : VECIDX_INLINE_TIDS;
+}
+
 /* First slot of the page that holds a slot: what the page's tail says. */
 extern uint32 vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot);
 
