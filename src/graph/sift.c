@@ -34,6 +34,13 @@
 #define NARROW_TESTS	400
 #define NARROW_PART		0.25
 
+/*
+ * What passes elsewhere is as near as the boundary is to what does not, and
+ * lies all around: nodes that pass lead less well to each other than the
+ * nearest nodes do.  So a narrow sift has this many times the slack.
+ */
+#define NARROW_SLACK	1.6
+
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
 
@@ -69,6 +76,20 @@ vecidx_sift_expected(const VecIdxStore *store, double expansions)
 	double		met = 2 * NEW_NEIGHBOURS * store->handle->fixed.m;
 
 	return expansions * (COST_LIST + met * (COST_TEST + COST_ESTIMATE));
+}
+
+/* What passes and is elsewhere takes so many times the expansions of what is near. */
+#define NARROW_TIMES	8
+
+/* The same of a narrow sift, which looks behind neighbours that fail. */
+static double
+narrow_expected(const VecIdxSift *sift)
+{
+	double		met = 2 * NEW_NEIGHBOURS * sift->store->handle->fixed.m;
+	double		lists = 1 + expected_hops(sift->store, sift->share);
+	double		each = lists * (COST_LIST + met * COST_TEST) + met * (1 + lists * sift->share) * COST_ESTIMATE;
+
+	return NARROW_TIMES * sift->expansions * each;
 }
 
 double
@@ -403,6 +424,20 @@ expand_rest(VecIdxSift *sift)
 	return true;
 }
 
+/* The rule for what the sift now is. */
+static void
+set_rule(VecIdxSift *sift, const VecIdxStop *stop)
+{
+	VecIdxStop	rule = *stop;
+
+	if (sift->narrow)
+	{
+		rule.stretch = (float) pow(1 + NARROW_SLACK * (sqrt(stop->stretch) - 1), 2);
+		rule.limit = PG_UINT32_MAX;
+	}
+	vecidx_search_rule(sift->search, &rule);
+}
+
 /* What passes is elsewhere. */
 static bool
 is_lost(const VecIdxSift *sift)
@@ -416,7 +451,7 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 	VecIdxSearch *search = sift->search;
 	VecIdxCandidate nearest;
 
-	vecidx_search_rule(search, stop);
+	set_rule(sift, stop);
 	recall_spare(sift);
 	sift->vain = 0;
 	for (;;)
@@ -424,7 +459,13 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 		CHECK_FOR_INTERRUPTS();
 		if (vecidx_sift_cost(sift) > cost)
 			return VECIDX_SIFT_DEAR;
-		sift->narrow |= is_lost(sift);
+		if (is_lost(sift))
+		{
+			if (narrow_expected(sift) > cost)
+				return VECIDX_SIFT_DEAR;
+			sift->narrow = true;
+			set_rule(sift, stop);
+		}
 		if (bridge_leads(sift))
 			expand_bridge(sift);
 		else if (vecidx_search_next(search, &nearest))

@@ -48,6 +48,7 @@ typedef struct VecIdxSift
 	VecIdxStore *store;
 	VecIdxPredicate *predicate;
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
+	double		expansions;		/* that an unfiltered search for as many would make; 0 if unknown */
 	bool		twins;			/* there are nodes with rows of other values */
 	int			first_field;	/* that tests look at */
 	uint8	   *row;			/* scratch */
