@@ -424,18 +424,36 @@ expand_rest(VecIdxSift *sift)
 	return true;
 }
 
-/* The rule for what the sift now is. */
-static void
+/*
+ * The stretch for as many nodes as the wanted ones are among, near the query:
+ * between that for as many as are wanted, where all pass, and that for as many
+ * as their share of all nodes takes.
+ */
+static float
+local_stretch(const VecIdxSift *sift, float sparse)
+{
+	double		local = (sift->passes + SHARE_WEIGHT * sift->share) / (sift->tests + SHARE_WEIGHT);
+	double		part = sift->share < 1 ? log(Min(local, 1)) / log(sift->share) : 0;
+
+	return sift->dense + (float) Min(part, 1) * (sparse - sift->dense);
+}
+
+/* Sets the rule for what has been met up to now; tells if that makes the search go farther. */
+static bool
 set_rule(VecIdxSift *sift, const VecIdxStop *stop)
 {
 	VecIdxStop	rule = *stop;
+	float		before = sift->search->stop.stretch;
 
 	if (sift->narrow)
 	{
-		rule.stretch = (float) pow(1 + NARROW_SLACK * (sqrt(stop->stretch) - 1), 2);
+		rule.stretch = (float) pow(1 + NARROW_SLACK * (sqrt(Max(stop->stretch, sift->dense)) - 1), 2);
 		rule.limit = PG_UINT32_MAX;
 	}
+	else
+		rule.stretch = local_stretch(sift, stop->stretch);
 	vecidx_search_rule(sift->search, &rule);
+	return rule.stretch > before;
 }
 
 /* What passes is elsewhere. */
@@ -470,7 +488,7 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 			expand_bridge(sift);
 		else if (vecidx_search_next(search, &nearest))
 			expand(sift, nearest.node);
-		else if (!expand_rest(sift))
+		else if (!expand_rest(sift) && !set_rule(sift, stop))
 			break;
 	}
 	return vecidx_nearest_full(&search->beam) ? VECIDX_SIFTED : VECIDX_SIFT_DRY;
@@ -484,7 +502,7 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 	sift->search = search;
 	sift->store = store;
 	sift->predicate = predicate;
-	sift->share = sample->share;
+	sift->share = Min(sample->share, 1);
 	sift->twins = store->handle->state.extensions > 0;
 	if (predicate->tests > 0)
 		sift->first_field = predicate->test[predicate->numbers_begin < predicate->numbers_end ?

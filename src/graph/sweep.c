@@ -124,17 +124,30 @@ turn_over(VecIdxSweep *sweep, Coming *coming, Kept *kept)
 	estimate_batch(sweep, &coming->batch[coming->filling], kept);
 }
 
+#define LOOKED_AT	64
+
+/* Has none of LOOKED_AT rows passed? */
+static inline bool
+none_pass(const uint8 *verdict)
+{
+	uint64		word[LOOKED_AT / sizeof(uint64)];
+	uint64		any = 0;
+
+	memcpy(word, verdict, sizeof(word));
+	for (int i = 0; i < (int) lengthof(word); i++)
+		any |= word[i];
+	return any == 0;
+}
+
 /* The next row from i on that passes, or count. */
 static inline uint32
 next_passing(const uint8 *verdict, uint32 i, uint32 count)
 {
-	uint64		eight;
-
 	while (i < count && verdict[i] == VECIDX_NO)
 	{
 		i++;
-		while (i + sizeof(eight) <= count && (memcpy(&eight, verdict + i, sizeof(eight)), eight == 0))
-			i += sizeof(eight);
+		while (i + LOOKED_AT <= count && none_pass(verdict + i))
+			i += LOOKED_AT;
 	}
 	return i;
 }
