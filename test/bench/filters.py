@@ -61,6 +61,7 @@ def parse_arguments():
     add("--share", type=number_list(float), default=list(SHARES), help="of rows that pass")
     add("--ways", type=number_list(str), default=list(WAYS))
     add("--seconds", type=float, default=10, help="for a cell; five queries are asked at least")
+    add("--build-workers", type=int, default=1, help="of the builds, besides the leader")
     add("--out", default="bench-out", help="folder for results")
     add("--cluster", metavar="DIR", help="keep the cluster and its indexes here for further runs")
     add("--work-dir", default="/var/tmp", help="where a throw-away cluster goes")
@@ -126,7 +127,7 @@ class Sample:
 # ---------------------------------------------------------------- the server
 
 def measure_all(options, data, sample):
-    cluster = Cluster(options.cluster, options.work_dir, server_settings(data))
+    cluster = Cluster(options.cluster, options.work_dir, server_settings(data, options.build_workers))
     cluster.start()
     try:
         database = Database(cluster.dsn, cluster)
@@ -139,9 +140,10 @@ def measure_all(options, data, sample):
         cluster.close()
 
 
-def server_settings(data):
+def server_settings(data, build_workers=1):
     size = data.rows * data.dim * 4 >> 20
-    return {"shared_buffers": "%dMB" % (256 + 6 * size), "fsync": "off", "autovacuum": "off",
+    return {"max_parallel_maintenance_workers": build_workers, "max_parallel_workers": build_workers,
+            "max_worker_processes": 8 + build_workers, "shared_buffers": "%dMB" % (256 + 6 * size), "fsync": "off", "autovacuum": "off",
             "maintenance_work_mem": "%dMB" % (256 + 3 * size), "jit": "off", "max_wal_size": "16GB"}
 
 
