@@ -37,9 +37,10 @@
 /*
  * What passes elsewhere is as near as the boundary is to what does not, and
  * lies all around: nodes that pass lead less well to each other than the
- * nearest nodes do.  So a narrow sift has this many times the slack.
+ * nearest nodes do.  So a narrow sift has this many times the slack, and more.
  */
-#define NARROW_SLACK	1.6
+#define NARROW_SLACK	1.5
+#define NARROW_MORE		0.015
 
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
@@ -447,7 +448,7 @@ set_rule(VecIdxSift *sift, const VecIdxStop *stop)
 
 	if (sift->narrow)
 	{
-		rule.stretch = (float) pow(1 + NARROW_SLACK * (sqrt(Max(stop->stretch, sift->dense)) - 1), 2);
+		rule.stretch = (float) pow(1 + NARROW_MORE + NARROW_SLACK * (sqrt(Max(stop->stretch, sift->dense)) - 1), 2);
 		rule.limit = PG_UINT32_MAX;
 	}
 	else
