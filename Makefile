@@ -87,6 +87,10 @@ OBJS = \
 	src/graph/truth.o \
 	src/graph/calibrate.o \
 	src/options.o \
+	src/shared/state.o \
+	src/shared/latency.o \
+	src/shared/stats.o \
+	src/am/phases.o \
 	src/am/row.o \
 	src/am/pause.o \
 	src/am/roster.o \
@@ -105,6 +109,7 @@ OBJS = \
 	src/am/build.o \
 	src/am/limit.o \
 	src/am/explain.o \
+	src/am/tally.o \
 	src/am/exact.o \
 	src/am/ahead.o \
 	src/am/gather.o \
@@ -121,6 +126,7 @@ OBJS = \
 	src/monitor/drift.o \
 	src/monitor/info.o \
 	src/monitor/prewarm.o \
+	src/monitor/stat.o \
 	src/monitor/recalibrate.o \
 	src/vecidx.o
 
@@ -140,6 +146,7 @@ REGRESS = \
 	update \
 	vacuum \
 	options \
+	stat \
 	errors \
 	tables \
 	columns \
