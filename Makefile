@@ -133,7 +133,8 @@ OBJS = \
 EXTENSION = vecidx vecidx_pgvector
 DATA = \
 	sql/vecidx--0.1.0.sql \
-	sql/vecidx_pgvector--0.1.0.sql
+	sql/vecidx_pgvector--0.1.0.sql \
+	src/monitor/vecidx_exporter.yaml
 
 # PostgreSQL's headers count as the system's: warnings are for our own code
 REGRESS = \
