@@ -2,7 +2,7 @@
  * latency.c
  *	  A histogram of times.
  */
-#include "postgres.h"
+#include "c.h"
 
 #include <math.h>
 

@@ -6,7 +6,7 @@
 #ifndef VECIDX_SHARED_LATENCY_H
 #define VECIDX_SHARED_LATENCY_H
 
-#include "postgres.h"
+#include "c.h"
 
 /* Steps: the first is below 8 microseconds, then four an octave, the last from about 275 seconds on. */
 #define VECIDX_LATENCY_OCTAVES	25

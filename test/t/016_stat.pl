@@ -249,7 +249,8 @@ foreach my $cycle (1 .. $kills)
 	like($victim, qr/^\d+$/, "kill $cycle: a session is killed");
 	is(status_of($node, 'statistics slots used'), '0', "kill $cycle: the state is made anew");
 	search($node, 2);
-	is(count_of($node, 'scans, rows'), '2|10', "kill $cycle: and counts");
+	# rows of transactions that were cut off are returned, too
+	is(count_of($node, 'scans, rows >= 10'), '2|t', "kill $cycle: and counts");
 }
 check_mixed_table($node, 't', 'after kills', $dimensions);
 
