@@ -170,7 +170,7 @@ vecidx_status(PG_FUNCTION_ARGS)
 	result = (ReturnSetInfo *) fcinfo->resultinfo;
 	/* this is what makes the state, if there was none */
 	vecidx_stats_use(vecidx_options_statistics_slots(), &use);
-	vecidx_shared_status(&status);
+	vecidx_shared_status(VECIDX_SECTION_STATS, &status);
 	put(result, "state", describe_place(&status));
 	put(result, "state since", timestamptz_to_str(status.since));
 	put(result, "why not shared", status.reason);

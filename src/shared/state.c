@@ -54,8 +54,11 @@ static SharedState *state = NULL;	/* NULL: not looked for, or the session is on 
 static dsa_area *area = NULL;
 static VecIdxSharedPlace place = VECIDX_PLACE_UNKNOWN;
 static void *sections[VECIDX_SECTIONS];
-static Size own_bytes = 0;		/* of sections that are the session's own */
-static TimestampTz own_since = 0;
+
+/* Sections that are the session's own. */
+static bool own[VECIDX_SECTIONS];
+static Size own_bytes = 0;
+static TimestampTz own_since = 0;	/* when shared memory was sought in vain */
 static char why_own[256] = "";
 
 bool
@@ -255,7 +258,7 @@ find_section(VecIdxSection section, Size size, void (*init) (void *address, Size
 	sections[section] = dsa_get_address(area, found);
 }
 
-/* What has failed for want of shared memory is undone, and the session goes on alone. */
+/* What has failed for want of shared memory is undone. */
 static void
 recover(uint32 holdoff)
 {
@@ -269,8 +272,11 @@ recover(uint32 holdoff)
 	FlushErrorState();
 	strlcpy(why_own, error->message, sizeof(why_own));
 	FreeErrorData(error);
-	place = VECIDX_PLACE_SESSION;
-	state = NULL;
+	if (place == VECIDX_PLACE_UNKNOWN)
+	{
+		place = VECIDX_PLACE_SESSION;
+		state = NULL;
+	}
 	own_since = GetCurrentTimestamp();
 }
 
@@ -306,37 +312,38 @@ vecidx_shared_section(VecIdxSection section, Size size, void (*init) (void *addr
 		try_section(section, size, init);
 	if (sections[section] == NULL)
 	{
-		void	   *own = MemoryContextAllocExtended(TopMemoryContext, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+		void	   *made = MemoryContextAllocExtended(TopMemoryContext, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
-		init(own, size);
+		init(made, size);
 		own_bytes += size;
-		sections[section] = own;
+		own[section] = true;
+		sections[section] = made;
 	}
 	return sections[section];
 }
 
 void
-vecidx_shared_lock(LWLockMode mode)
+vecidx_shared_lock(VecIdxSection section, LWLockMode mode)
 {
-	if (state != NULL)
+	if (!own[section])
 		LWLockAcquire(&state->lock, mode);
 }
 
 void
-vecidx_shared_unlock(void)
+vecidx_shared_unlock(VecIdxSection section)
 {
-	if (state != NULL)
+	if (!own[section])
 		LWLockRelease(&state->lock);
 }
 
 void
-vecidx_shared_status(VecIdxSharedStatus *status)
+vecidx_shared_status(VecIdxSection section, VecIdxSharedStatus *status)
 {
-	status->place = place;
-	status->reason = place == VECIDX_PLACE_SESSION ? why_own : NULL;
+	status->place = own[section] ? VECIDX_PLACE_SESSION : place;
+	status->reason = own[section] ? why_own : NULL;
 	status->since = own_since;
 	status->used = own_bytes;
-	if (state == NULL)
+	if (own[section])
 		return;
 	status->since = state->since;
 	status->used = sizeof(SharedState);

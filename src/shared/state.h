@@ -7,9 +7,9 @@
  * dynamic shared memory, and in it to sections, one for each part of the
  * extension that keeps something there.  It takes no preloading: the first
  * session that needs the place makes it.  With shared_preload_libraries the
- * server sets the place aside when it starts.  If no shared memory can be had,
- * sections are this session's own until it ends, and the same code works on
- * them.  Nothing survives the end or the crash of a server.
+ * server sets the place aside when it starts.  A section for which no shared
+ * memory can be had is this session's own until it ends, and the same code works
+ * on it.  Nothing survives the end or the crash of a server.
  */
 #ifndef VECIDX_SHARED_STATE_H
 #define VECIDX_SHARED_STATE_H
@@ -42,7 +42,7 @@ typedef struct VecIdxSharedStatus
 	VecIdxSharedPlace place;
 	const char *reason;			/* why it is the session's alone, or NULL */
 	TimestampTz since;			/* when it was made */
-	Size		used;			/* bytes of all sections */
+	Size		used;			/* bytes */
 } VecIdxSharedStatus;
 
 /* To be called when the module is loaded: sets a place aside if that is at the start of the server. */
@@ -56,11 +56,15 @@ extern void vecidx_shared_init(void);
  */
 extern void *vecidx_shared_section(VecIdxSection section, Size size, void (*init) (void *address, Size size));
 
-/* The lock for what is looked up or changed seldom; of a section of the session's own it is none. */
-extern void vecidx_shared_lock(LWLockMode mode);
-extern void vecidx_shared_unlock(void);
+/*
+ * The lock for what is looked up or changed seldom in a section that is there;
+ * one for all of them.  A section of the session's own needs none.
+ */
+extern void vecidx_shared_lock(VecIdxSection section, LWLockMode mode);
+extern void vecidx_shared_unlock(VecIdxSection section);
 
-extern void vecidx_shared_status(VecIdxSharedStatus *status);
+/* Of a section that is there; but bytes are those of all that are kept in the same place. */
+extern void vecidx_shared_status(VecIdxSection section, VecIdxSharedStatus *status);
 
 /*
  * Is there so much dynamic shared memory?  POSIX shared memory is a file system

@@ -150,19 +150,19 @@ find_slot(Slots *slots, const Key *key)
 	TimestampTz now = GetCurrentTimestamp();
 	VecIdxStatsRef ref;
 
-	vecidx_shared_lock(LW_SHARED);
+	vecidx_shared_lock(VECIDX_SECTION_STATS, LW_SHARED);
 	ref.slot = look_up(slots, key);
 	if (ref.slot == NULL)
 	{
-		vecidx_shared_unlock();
-		vecidx_shared_lock(LW_EXCLUSIVE);
+		vecidx_shared_unlock(VECIDX_SECTION_STATS);
+		vecidx_shared_lock(VECIDX_SECTION_STATS, LW_EXCLUSIVE);
 		ref.slot = look_up(slots, key);
 		if (ref.slot == NULL)
 			ref.slot = give_slot(slots, key, now);
 	}
 	/* nobody else changes it but under the lock in exclusive mode */
 	ref.life = ref.slot->life;
-	vecidx_shared_unlock();
+	vecidx_shared_unlock(VECIDX_SECTION_STATS);
 	return ref;
 }
 
@@ -209,7 +209,7 @@ vecidx_stats_read(Oid index, VecIdxFileNumber file, uint32 room, VecIdxStats *st
 	Slots	   *slots = get_slots(room);
 	VecIdxStatsSlot *slot;
 
-	vecidx_shared_lock(LW_SHARED);
+	vecidx_shared_lock(VECIDX_SECTION_STATS, LW_SHARED);
 	slot = look_up(slots, &key);
 	if (slot != NULL)
 	{
@@ -217,7 +217,7 @@ vecidx_stats_read(Oid index, VecIdxFileNumber file, uint32 room, VecIdxStats *st
 		memcpy(stats, &slot->stats, sizeof(VecIdxStats));
 		SpinLockRelease(&slot->mutex);
 	}
-	vecidx_shared_unlock();
+	vecidx_shared_unlock(VECIDX_SECTION_STATS);
 	return slot != NULL;
 }
 
@@ -227,7 +227,7 @@ vecidx_stats_reset(Oid index, uint32 room)
 	Slots	   *slots = get_slots(room);
 	TimestampTz now = GetCurrentTimestamp();
 
-	vecidx_shared_lock(LW_SHARED);
+	vecidx_shared_lock(VECIDX_SECTION_STATS, LW_SHARED);
 	for (uint32 i = 0; i < slots->used; i++)
 	{
 		VecIdxStatsSlot *slot = get_slot(slots, i);
@@ -239,7 +239,7 @@ vecidx_stats_reset(Oid index, uint32 room)
 		slot->stats.since = now;
 		SpinLockRelease(&slot->mutex);
 	}
-	vecidx_shared_unlock();
+	vecidx_shared_unlock(VECIDX_SECTION_STATS);
 }
 
 void
@@ -247,10 +247,10 @@ vecidx_stats_use(uint32 room, VecIdxStatsUse *use)
 {
 	Slots	   *slots = get_slots(room);
 
-	vecidx_shared_lock(LW_SHARED);
+	vecidx_shared_lock(VECIDX_SECTION_STATS, LW_SHARED);
 	use->room = slots->room;
 	use->used = slots->used;
 	use->evictions = slots->evictions;
 	use->slot_bytes = sizeof(Key) + sizeof(VecIdxStatsSlot);
-	vecidx_shared_unlock();
+	vecidx_shared_unlock(VECIDX_SECTION_STATS);
 }

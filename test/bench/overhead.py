@@ -1,19 +1,20 @@
 #!/usr/bin/python3
-"""What a setting costs a search: queries per second with one value against another, in pairs.
+"""What a setting costs a search: its time with one value against another, in pairs.
 
-Both values are measured in turn, again and again on the same warm index, so that what slows the
-machine for a while slows both; the ratio of each pair is what counts, and its spread says how far
-to believe it.
+One session searches with both values in turn, some ten milliseconds each, so that what slows the
+machine slows both; the same queries, without a client between them.  The ratio of each pair is
+what counts, and the spread of medians drawn anew says how far to believe the median.
 """
 import argparse
-import statistics
 import sys
+
+import numpy as np
 
 sys.dont_write_bytecode = True  # no __pycache__ in the source tree
 
 import dataset
 from bench import add_settings_arguments, build_settings, plan_uses, say, search_statement, server_settings
-from contenders import make_contender
+from contenders import OPERATORS, make_contender
 from server import SCHEMA, Cluster, Database, ServerError, stop_on_signals
 
 
@@ -25,12 +26,9 @@ def main():
     cluster = Cluster(None, options.work_dir, settings)
     try:
         cluster.start()
-        database = Database(cluster.dsn, cluster, options.pin)
-        statement = prepare(options, data, database)
-        for clients in options.clients:
-            ratios = [measure_pair(options, data, database, statement, clients, i)
-                      for i in range(options.pairs)]
-            report(options, clients, ratios)
+        database = Database(cluster.dsn, cluster)
+        prepare(options, data, database)
+        report(options, measure(options, len(data.queries), database))
     finally:
         cluster.close()
 
@@ -44,18 +42,15 @@ def parse_arguments():
     add("--queries", type=int, help="use only the first QUERIES queries")
     add("--k", type=int, default=10, help="rows per query (default %(default)s)")
     add("--setting", default="vecidx.track_statistics", help="default: %(default)s")
-    add("--values", default="on,off", help="of the setting: the ratio is the first by the second")
-    add("--pairs", type=int, default=30, help="pairs of timings (default %(default)s)")
-    add("--seconds", type=int, default=2, help="length of each timing (default %(default)s)")
-    add("--clients", type=lambda text: [int(n) for n in text.split(",")], default=[1],
-        help="numbers of clients, comma separated")
-    add("--pin", action="store_true", help="n clients and their backends share n processors")
+    add("--values", default="on,off", help="of the setting: the ratio is of the first to the second")
+    add("--pairs", type=int, default=2000, help="pairs of timings (default %(default)s)")
+    add("--searches", type=int, default=50, help="of each timing (default %(default)s)")
     add_settings_arguments(parser)
     return parser.parse_args()
 
 
 def prepare(options, data, database):
-    """Loads rows and queries, and builds the index; returns the statement to time."""
+    """Loads rows and queries, builds the index, and makes the function that searches."""
     contender = make_contender("vecidx")
     if not database.has_extension(contender.extension):
         raise ServerError("extension %s is not installed" % contender.extension)
@@ -64,29 +59,46 @@ def prepare(options, data, database):
     database.load("queries", data.queries, contender.sql_type)
     database.psql(contender.create_sql("searched", "items", data.metric) + "ANALYZE items; CHECKPOINT",
                   build_settings(options, data))
-    statement = search_statement("items", "queries", data.metric, options.k)
-    if not plan_uses(database, "searched", statement, {"enable_seqscan": "off"}):
+    if not plan_uses(database, "searched", search_statement("items", "queries", data.metric, options.k),
+                     {"enable_seqscan": "off"}):
         raise ServerError("the planner does not use the index")
-    return "\\set q random(1, %d)\n%s;\n" % (len(data.queries), statement.format(q=":q"))
+    database.psql("""
+CREATE FUNCTION search(setting text, value text, first int, count int, total int) RETURNS float8
+LANGUAGE plpgsql AS $$
+DECLARE
+    start timestamptz;
+BEGIN
+    PERFORM set_config(setting, value, false);
+    start := clock_timestamp();
+    FOR i IN first .. first + count - 1 LOOP
+        PERFORM id FROM items ORDER BY v %s (SELECT v FROM queries WHERE id = 1 + i %% total) LIMIT %d;
+    END LOOP;
+    RETURN extract(epoch FROM clock_timestamp() - start);
+END $$""" % (OPERATORS[data.metric], options.k))
 
 
-def measure_pair(options, data, database, script, clients, number):
-    """Queries per second with the first value by those with the second; who goes first alternates."""
+def measure(options, queries, database):
+    """Ratios of the time with the first value to that with the second; who goes first alternates."""
     values = options.values.split(",")
-    order = values if number % 2 == 0 else values[::-1]
-    rates = {}
-    for value in order:
-        settings = {"enable_seqscan": "off", "jit": "off", options.setting: value}
-        rates[value], _ = database.pgbench(script, settings, clients, ["-T", str(options.seconds)])
-    return rates[values[0]] / rates[values[1]]
+    script = ""
+    for pair in range(options.pairs):
+        calls = ["search('%s', '%s', %d, %d, %d)" % (options.setting, value, pair * options.searches,
+                                                     options.searches, queries) for value in values]
+        script += "SELECT %s;\n" % ", ".join(calls if pair % 2 == 0 else calls[::-1])
+    lines = database.psql(script, {"enable_seqscan": "off", "jit": "off"}).split()
+    times = [tuple(map(float, line.split("|"))) for line in lines]
+    return [a / b if pair % 2 == 0 else b / a for pair, (a, b) in enumerate(times)]
 
 
-def report(options, clients, ratios):
-    quarters = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else [ratios[0]] * 3
-    error = statistics.stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else float("nan")
-    say("%s %s, %d clients: %.4f times the speed (median of %d pairs; quarters %.4f to %.4f; mean %.4f, standard error %.4f)"
-        % (options.setting, options.values.replace(",", "/"), clients, statistics.median(ratios), len(ratios),
-           quarters[0], quarters[2], statistics.mean(ratios), error))
+def report(options, ratios):
+    ratios = np.array(ratios)
+    quarters = np.quantile(ratios, [0.25, 0.5, 0.75])
+    drawn = np.random.default_rng(1).choice(ratios, (1000, len(ratios)))
+    low, high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
+    say("%s %s: %.4f times the time (median of %d pairs, 95 %% of medians drawn anew from %.4f to %.4f;"
+        " quarters of pairs %.4f and %.4f)"
+        % (options.setting, options.values.replace(",", "/"), quarters[1], len(ratios), low, high,
+           quarters[0], quarters[2]))
 
 
 if __name__ == "__main__":
