@@ -90,7 +90,8 @@ fill_columns(const VecIdxStats *stats, Datum *values, bool *nulls)
 		double		quantile = vecidx_latency_quantile(stats->latency, parts[i]);
 
 		nulls[VECIDX_COUNTERS + i] = isnan(quantile);
-		values[VECIDX_COUNTERS + i] = Float8GetDatum(quantile);
+		/* microseconds are all that there is to tell */
+		values[VECIDX_COUNTERS + i] = Float8GetDatum(rint(quantile * 1000) / 1000);
 	}
 	nulls[STAT_COLUMNS - 1] = stats->since == 0;
 	values[STAT_COLUMNS - 1] = TimestampTzGetDatum(stats->since);

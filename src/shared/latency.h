@@ -18,7 +18,7 @@ extern int	vecidx_latency_step(uint64 nanoseconds);
 /*
  * The time, in milliseconds, that the share "part" of all is no longer than;
  * NAN if there are none.  Within a step, times are taken to be spread evenly,
- * so the result is off by an eighth at most, beyond the first step.
+ * so the result is off by a quarter at most, beyond the first step.
  */
 extern double vecidx_latency_quantile(const uint64 *counts, double part);
 
