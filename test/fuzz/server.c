@@ -628,8 +628,7 @@ vecidx_former_table(const IndexInfo *info)
 }
 
 bool
-vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, const Datum *values,
-				  const bool *isnull, ItemPointer tid)
+vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, Datum vector, ItemPointer tid)
 {
 	return false;
 }
