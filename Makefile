@@ -89,6 +89,10 @@ OBJS = \
 	src/graph/truth.o \
 	src/graph/calibrate.o \
 	src/options.o \
+	src/shared/state.o \
+	src/shared/latency.o \
+	src/shared/stats.o \
+	src/am/phases.o \
 	src/am/row.o \
 	src/am/pause.o \
 	src/am/roster.o \
@@ -107,6 +111,7 @@ OBJS = \
 	src/am/build.o \
 	src/am/limit.o \
 	src/am/explain.o \
+	src/am/tally.o \
 	src/am/exact.o \
 	src/am/ahead.o \
 	src/am/gather.o \
@@ -123,13 +128,15 @@ OBJS = \
 	src/monitor/drift.o \
 	src/monitor/info.o \
 	src/monitor/prewarm.o \
+	src/monitor/stat.o \
 	src/monitor/recalibrate.o \
 	src/vecidx.o
 
 EXTENSION = vecidx vecidx_pgvector
 DATA = \
 	sql/vecidx--0.1.0.sql \
-	sql/vecidx_pgvector--0.1.0.sql
+	sql/vecidx_pgvector--0.1.0.sql \
+	src/monitor/vecidx_exporter.yaml
 
 # PostgreSQL's headers count as the system's: warnings are for our own code
 REGRESS = \
@@ -142,6 +149,7 @@ REGRESS = \
 	update \
 	vacuum \
 	options \
+	stat \
 	errors \
 	tables \
 	columns \

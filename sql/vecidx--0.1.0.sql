@@ -47,6 +47,50 @@ CREATE FUNCTION vecidx_last_scan(OUT index regclass, OUT k bigint, OUT target_re
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION vecidx_last_scan() IS 'what the latest scan of a vecidx index in this session did';
 
+/* What has been done with indexes. */
+
+CREATE FUNCTION vecidx_stat(index oid,
+		OUT scans bigint, OUT aborted bigint, OUT rows bigint, OUT expanded bigint, OUT estimates bigint,
+		OUT reranked bigint, OUT exact bigint, OUT restarts bigint, OUT walks bigint, OUT sweeps bigint,
+		OUT walks_then_sweeps bigint, OUT filtered_walks bigint, OUT passes bigint,
+		OUT filtered_walks_then_passes bigint, OUT filter_tests bigint, OUT filter_passes bigint, OUT bridged bigint,
+		OUT switched_too_costly bigint, OUT switched_nothing_left bigint, OUT switched_many_wanted bigint,
+		OUT code_hit bigint, OUT code_read bigint, OUT adjacency_hit bigint, OUT adjacency_read bigint,
+		OUT upper_hit bigint, OUT upper_read bigint, OUT rerank_hit bigint, OUT rerank_read bigint,
+		OUT filter_hit bigint, OUT filter_read bigint, OUT other_hit bigint, OUT other_read bigint,
+		OUT scan_time float8, OUT inserts bigint, OUT attached bigint, OUT deletes bigint,
+		OUT tombstones_made bigint, OUT tombstones_freed bigint, OUT vacuums bigint, OUT vacuum_time float8,
+		OUT latency_p50 float8, OUT latency_p95 float8, OUT latency_p99 float8, OUT stats_reset timestamptz)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecidx_stat(oid) IS
+	'what all sessions have done with a vecidx index; NULL for who may not read its table';
+
+CREATE VIEW pg_stat_vecidx AS
+	SELECT t.oid AS relid, i.oid AS indexrelid, n.nspname AS schemaname, t.relname, i.relname AS indexrelname, s.*
+	FROM pg_catalog.pg_index x
+	JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+	JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+	JOIN pg_catalog.pg_am a ON a.oid = i.relam AND a.amhandler = 'vecidx_handler(internal)'::regprocedure
+	LEFT JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+	CROSS JOIN LATERAL vecidx_stat(i.oid) s
+	WHERE i.relkind = 'i';
+COMMENT ON VIEW pg_stat_vecidx IS 'what all sessions have done with the vecidx indexes of this database';
+GRANT SELECT ON pg_stat_vecidx TO PUBLIC;
+
+CREATE FUNCTION vecidx_stat_reset() RETURNS void
+	AS 'MODULE_PATHNAME', 'vecidx_stat_reset_all' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+REVOKE ALL ON FUNCTION vecidx_stat_reset() FROM PUBLIC;
+COMMENT ON FUNCTION vecidx_stat_reset() IS 'zero the statistics of all vecidx indexes of this database';
+
+CREATE FUNCTION vecidx_stat_reset(index regclass) RETURNS void
+	AS 'MODULE_PATHNAME', 'vecidx_stat_reset_index' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+REVOKE ALL ON FUNCTION vecidx_stat_reset(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION vecidx_stat_reset(regclass) IS 'zero the statistics of a vecidx index';
+
+CREATE FUNCTION vecidx_status(OUT property text, OUT value text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION vecidx_status() IS 'where what sessions share is kept, and how much of it there is';
+
 /*
  * Distances.
  *

@@ -20,13 +20,17 @@
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 typedef RelFileLocator VecIdxLocator;
+typedef RelFileNumber VecIdxFileNumber;
 #define VecIdxRelationLocator(rel) ((rel)->rd_locator)
+#define VecIdxRelationFile(rel) ((rel)->rd_locator.relNumber)
 #define VecIdxLocatorEquals(a, b) RelFileLocatorEquals(a, b)
 #define VecIdxBufferTagEquals(a, b) BufferTagsEqual(a, b)
 #define VecIdxInitBufferTag(tag, locator, block) InitBufferTag(tag, &(locator), MAIN_FORKNUM, block)
 #else
 typedef RelFileNode VecIdxLocator;
+typedef Oid VecIdxFileNumber;
 #define VecIdxRelationLocator(rel) ((rel)->rd_node)
+#define VecIdxRelationFile(rel) ((rel)->rd_node.relNode)
 #define VecIdxLocatorEquals(a, b) RelFileNodeEquals(a, b)
 #define VecIdxBufferTagEquals(a, b) BUFFERTAGS_EQUAL(*(a), *(b))
 #define VecIdxInitBufferTag(tag, locator, block) INIT_BUFFERTAG(*(tag), locator, MAIN_FORKNUM, block)
@@ -98,6 +102,14 @@ typedef int VecIdxWalSize;
 /* Since 18 extensions can add to what EXPLAIN says of a node. */
 #if PG_VERSION_NUM >= 180000
 #define VECIDX_HAS_EXPLAIN_HOOK
+#endif
+
+/* Since 17 sessions find shared memory by its name, and waits have names.  Callers include utils/wait_event.h. */
+#if PG_VERSION_NUM >= 170000
+#define VECIDX_HAS_DSM_REGISTRY
+#define VecIdxWaitEvent(name) WaitEventExtensionNew(name)
+#else
+#define VecIdxWaitEvent(name) PG_WAIT_EXTENSION
 #endif
 
 /* Since 17 the server has a way to read ahead.  Callers include storage/read_stream.h. */

@@ -44,6 +44,9 @@ static double target_recall = 0.95;
 static int	ef_search = 0;
 static int	page_access = VECIDX_ACCESS_UNPINNED;
 static char *kernel = NULL;
+static bool track_statistics = true;
+static int	log_min_duration = -1;
+static int	statistics_slots = VECIDX_DEFAULT_STATISTICS_SLOTS;
 
 static void
 define_index_options(void)
@@ -97,6 +100,24 @@ assign_kernel(const char *value, void *extra pg_attribute_unused())
 }
 
 static void
+define_monitoring(void)
+{
+	DefineCustomBoolVariable("vecidx.track_statistics",
+							 "Counts what is done with vecidx indexes.",
+							 "The view pg_stat_vecidx shows it.",
+							 &track_statistics, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("vecidx.log_min_duration",
+							"Time from which on a scan of a vecidx index is logged.",
+							"What counts is time spent in the index. -1 turns it off, 0 logs all scans.",
+							&log_min_duration, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("vecidx.statistics_slots",
+							"Indexes whose statistics are kept at a time, in all databases.",
+							"Counts when statistics are first kept after the server has started.",
+							&statistics_slots, VECIDX_DEFAULT_STATISTICS_SLOTS, 16, 32768, PGC_SIGHUP, 0,
+							NULL, NULL, NULL);
+}
+
+static void
 define_settings(void)
 {
 	DefineCustomRealVariable("vecidx.target_recall",
@@ -116,6 +137,7 @@ define_settings(void)
 							   "Instruction set of the distance kernels.",
 							   "For measurements and for ruling out a cause; \"auto\" takes the best.",
 							   &kernel, "auto", PGC_USERSET, 0, check_kernel, assign_kernel, NULL);
+	define_monitoring();
 	MarkGUCPrefixReserved("vecidx");
 }
 
@@ -162,5 +184,19 @@ vecidx_options_scan(void)
 
 	options.target_recall = target_recall;
 	options.ef_search = ef_search;
+	options.track = track_statistics;
+	options.log_min_duration = log_min_duration;
 	return options;
+}
+
+bool
+vecidx_options_track(void)
+{
+	return track_statistics;
+}
+
+uint32
+vecidx_options_statistics_slots(void)
+{
+	return statistics_slots;
 }

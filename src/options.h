@@ -34,7 +34,12 @@ typedef struct VecIdxScanOptions
 {
 	double		target_recall;
 	int			ef_search;		/* 0: from target_recall */
+	bool		track;			/* its work is counted in the statistics */
+	int			log_min_duration;	/* milliseconds from which on it is logged, -1: never */
 } VecIdxScanOptions;
+
+/* Slots of the statistics (shared/stats.h), if the session is the one that makes them. */
+#define VECIDX_DEFAULT_STATISTICS_SLOTS	1024
 
 extern void vecidx_options_init(void);
 extern bytea *vecidx_options_parse(Datum reloptions, bool validate);
@@ -42,5 +47,9 @@ extern bytea *vecidx_options_parse(Datum reloptions, bool validate);
 /* The index's options, or the defaults. */
 extern VecIdxOptions vecidx_options_of(Relation index);
 extern VecIdxScanOptions vecidx_options_scan(void);
+
+/* Is what inserts and vacuums do counted in the statistics? */
+extern bool vecidx_options_track(void);
+extern uint32 vecidx_options_statistics_slots(void);
 
 #endif							/* VECIDX_OPTIONS_H */

@@ -14,6 +14,7 @@
 #include "am/pause.h"
 #include "options.h"
 #include "quant/quant.h"
+#include "shared/state.h"
 
 PG_MODULE_MAGIC;
 
@@ -35,4 +36,5 @@ _PG_init(void)
 	vecidx_keys_init();
 	vecidx_limit_init();
 	vecidx_explain_init();
+	vecidx_shared_init();
 }

@@ -14,6 +14,7 @@ set -euo pipefail
 
 readonly majors="18 17 16 15"
 readonly cluster_conf=/etc/postgresql-common/createcluster.conf
+readonly exporter=/usr/local/bin/prometheus-postgres-exporter
 
 say()
 {
@@ -127,6 +128,23 @@ install()
 	fi
 }
 
+# Unpack the exporter for Prometheus, whose test is skipped without it: the
+# program alone, since the package would also start a server.
+fetch_exporter()
+{
+	local folder
+
+	[ ! -x "$exporter" ] && [ ! -x /usr/bin/prometheus-postgres-exporter ] || return 0
+	have apt-get && have dpkg-deb && [ "$(id -u)" = 0 ] || return 0
+	[ -n "$(apt-cache madison prometheus-postgres-exporter 2>/dev/null)" ] || return 0
+	folder=$(mktemp -d)
+	if (cd "$folder" && apt-get -qq download prometheus-postgres-exporter && dpkg-deb -x ./*.deb .) </dev/null >/dev/null 2>&1; then
+		say "installing $exporter"
+		command install -D -m 755 "$folder/usr/bin/prometheus-postgres-exporter" "$exporter"
+	fi
+	rm -rf "$folder"
+}
+
 main()
 {
 	local want=" $* " tests=no pg_config="" major
@@ -153,6 +171,7 @@ main()
 		install "${packages[@]}"
 		pg_config=${pg_config:-$(find_pg_config)}
 	fi
+	[ "$tests" = no ] || fetch_exporter
 	echo "$pg_config"
 }
 

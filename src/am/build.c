@@ -29,6 +29,8 @@
 #include "am/am.h"
 #include "am/cells.h"
 #include "am/load.h"
+#include "am/pause.h"
+#include "am/phases.h"
 #include "am/reconnect.h"
 #include "am/sample.h"
 #include "am/team.h"
@@ -135,6 +137,7 @@ typedef struct Build
 	VecIdxLevels levels;
 
 	/* the leader's */
+	VecIdxPhases phases;
 	VecIdxMetaFixed fixed;
 	float	   *centroid;
 	VecIdxTableSample sample;
@@ -173,9 +176,13 @@ vecidx_build_phase(int64 phase)
 }
 
 static void
-report_phase(int phase)
+report_phase(Build *build, int phase)
 {
+	const char *name = vecidx_build_phase(phase);
+
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
+	vecidx_phases_next(&build->phases, name);
+	vecidx_pause(name);
 }
 
 /* Parameters. */
@@ -255,7 +262,7 @@ sample_table(Build *build, MemoryContext row_context)
 {
 	VecIdxSampleSource source = {build->heap, build->index, build->info, build->plan.type, row_context};
 
-	report_phase(PHASE_SAMPLE);
+	report_phase(build, PHASE_SAMPLE);
 	build->sample.dimensions = vecidx_row_declared_dimensions(build->index);
 	build->heap_rows = vecidx_sample_table(&source, &build->sample);
 }
@@ -694,7 +701,7 @@ load_table(Build *build)
 	Shared		parts = {0};
 	Size		size = lay_shared(build, &parts, helpers + 1, snapshot);
 
-	report_phase(PHASE_LOAD);
+	report_phase(build, PHASE_LOAD);
 	vecidx_team_create(&build->team, helpers, size);
 	build->shared = vecidx_team_shared(build->team.state);
 	*build->shared = parts;
@@ -744,13 +751,13 @@ read_points(Build *build, uint64 count, BuildStep step)
 static void
 make_level(Build *build, int level)
 {
-	report_phase(PHASE_PARTITION);
+	report_phase(build, PHASE_PARTITION);
 	build->shared->level = level;
 	vecidx_levels_enlist(&build->levels, level);
 	run_step(build, STEP_ASSIGN);
 	vecidx_weave_group(&build->levels.level[level]);
 	run_step(build, STEP_FILL);
-	report_phase(PHASE_LINK);
+	report_phase(build, PHASE_LINK);
 	run_step(build, STEP_PRUNE);
 	run_step(build, STEP_BACK);
 	run_step(build, STEP_FINISH);
@@ -874,7 +881,7 @@ write_graph(Build *build)
 	VecIdxTruth *truth = build->plan.truth;
 	VecIdxWritePlan plan;
 
-	report_phase(PHASE_WRITE);
+	report_phase(build, PHASE_WRITE);
 	plan.index = build->index;
 	plan.centroid = build->centroid;
 	plan.load = &build->load;
@@ -899,7 +906,7 @@ calibrate_index(Build *build)
 {
 	VecIdxMetaTuning tuning;
 
-	report_phase(PHASE_CALIBRATE);
+	report_phase(build, PHASE_CALIBRATE);
 	vecidx_handle_refresh(build->handle);
 	vecidx_calibrate(build->handle, build->plan.truth, VECIDX_TUNED_BY_BUILD, &tuning);
 	vecidx_meta_tune(build->handle, &tuning, false);
@@ -912,7 +919,7 @@ insert_held(Build *build, const bool *held, const uint8 *filters)
 	const VecIdxTruth *truth = build->plan.truth;
 	VecIdxInserter *inserter = vecidx_inserter_create(build->handle, false);
 
-	report_phase(PHASE_INSERT);
+	report_phase(build, PHASE_INSERT);
 	for (int i = 0; i < truth->count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -988,15 +995,17 @@ vecidx_build(Relation heap, Relation index, IndexInfo *info)
 	build->heap = heap;
 	build->index = index;
 	build->info = info;
+	vecidx_phases_init(&build->phases, index, DEBUG1);
 	build->plan.type = vecidx_row_type(index);
 	sample_table(build, AllocSetContextCreate(context, "vecidx build row", ALLOCSET_DEFAULT_SIZES));
 	if (build->sample.count > 0)
 		build_from_rows(build);
 	else
 		write_no_rows(build);
-	report_phase(PHASE_LOG);
+	report_phase(build, PHASE_LOG);
 	if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+	vecidx_phases_next(&build->phases, NULL);
 	result->heap_tuples = build->heap_rows;
 	result->index_tuples = build->rows;
 	MemoryContextSwitchTo(old);

@@ -55,46 +55,53 @@ vecidx_scan_stats_add(VecIdxScanStats *sum, const VecIdxScanStats *part)
 	sum->tests += before.tests;
 	sum->passes += before.passes;
 	sum->bridged += before.bridged;
+	sum->restarts += before.restarts;
+	for (int i = 0; i < VECIDX_VISITS; i++)
+	{
+		sum->visits.hit[i] += before.visits.hit[i];
+		sum->visits.read[i] += before.visits.read[i];
+	}
+	INSTR_TIME_ADD(sum->time, before.time);
 	if (sum->switched == VECIDX_SWITCH_NONE)
 		sum->switched = before.switched;
 }
 
-/* How the scan found its rows; NULL if the index had none to look at. */
-static const char *
-strategy(const VecIdxScanStats *stats)
+VecIdxStrategy
+vecidx_scan_strategy(const VecIdxScanStats *stats)
 {
 	if (stats->filtered && stats->walked)
-		return stats->swept ? "filtered walk, then pass" : "filtered walk";
+		return stats->swept ? VECIDX_STRATEGY_SIFT_PASS : VECIDX_STRATEGY_SIFT;
 	if (stats->filtered)
-		return stats->swept ? "pass" : NULL;
+		return stats->swept ? VECIDX_STRATEGY_PASS : VECIDX_STRATEGY_NONE;
 	if (stats->walked)
-		return stats->swept ? "walk, then sweep" : "walk";
-	return stats->swept ? "sweep" : NULL;
+		return stats->swept ? VECIDX_STRATEGY_WALK_SWEEP : VECIDX_STRATEGY_WALK;
+	return stats->swept ? VECIDX_STRATEGY_SWEEP : VECIDX_STRATEGY_NONE;
 }
 
-/* Why a walk under a filter gave way; NULL if it did not. */
-static const char *
-switched(const VecIdxScanStats *stats)
+const char *
+vecidx_strategy_name(VecIdxStrategy strategy)
 {
-	switch (stats->switched)
-	{
-		case VECIDX_SWITCH_DEAR:
-			return "too costly";
-		case VECIDX_SWITCH_DRY:
-			return "nothing left";
-		case VECIDX_SWITCH_MUCH:
-			return "many wanted";
-		default:
-			return NULL;
-	}
+	static const char *const names[] = {
+		NULL, "walk", "sweep", "walk, then sweep", "filtered walk", "pass", "filtered walk, then pass"
+	};
+
+	return names[strategy];
+}
+
+const char *
+vecidx_switch_name(VecIdxSwitch why)
+{
+	static const char *const names[] = {NULL, "too costly", "nothing left", "many wanted"};
+
+	return names[why];
 }
 
 Datum
 vecidx_last_scan(PG_FUNCTION_ARGS)
 {
 	const VecIdxScanStats *stats = &vecidx_last_scan_stats;
-	const char *how = strategy(stats);
-	const char *why = switched(stats);
+	const char *how = vecidx_strategy_name(vecidx_scan_strategy(stats));
+	const char *why = vecidx_switch_name(stats->switched);
 	Datum		values[LAST_SCAN_COLUMNS];
 	bool		nulls[LAST_SCAN_COLUMNS] = {false};
 	TupleDesc	columns;
@@ -221,15 +228,17 @@ show_filter(const VecIdxScanStats *stats, ExplainState *es)
 	ExplainPropertyUInteger("Filter Passes", NULL, stats->passes, es);
 	if (stats->bridged > 0)
 		ExplainPropertyUInteger("Bridges Expanded", NULL, stats->bridged, es);
-	if (switched(stats) != NULL)
-		ExplainPropertyText("Walk Ended", switched(stats), es);
+	if (stats->switched != VECIDX_SWITCH_NONE)
+		ExplainPropertyText("Walk Ended", vecidx_switch_name(stats->switched), es);
 }
 
 static void
 show_counters(const VecIdxScanStats *stats, ExplainState *es)
 {
-	if (strategy(stats) != NULL)
-		ExplainPropertyText("Strategy", strategy(stats), es);
+	const char *strategy = vecidx_strategy_name(vecidx_scan_strategy(stats));
+
+	if (strategy != NULL)
+		ExplainPropertyText("Strategy", strategy, es);
 	ExplainPropertyUInteger("Nodes Expanded", NULL, stats->expanded, es);
 	ExplainPropertyUInteger("Distances Estimated", NULL, stats->estimates, es);
 	ExplainPropertyUInteger("Distances Reranked", NULL, stats->reranked, es);

@@ -7,6 +7,9 @@
 #define VECIDX_EXPLAIN_H
 
 #include "access/genam.h"
+#include "portability/instr_time.h"
+
+#include "page/buffer.h"
 
 /* Why a search under a filter gave way to a pass over all filter rows. */
 typedef enum VecIdxSwitch
@@ -16,6 +19,18 @@ typedef enum VecIdxSwitch
 	VECIDX_SWITCH_DRY,			/* it found no more nodes */
 	VECIDX_SWITCH_MUCH			/* a large part of what passes was asked for */
 } VecIdxSwitch;
+
+/* How a scan finds its rows. */
+typedef enum VecIdxStrategy
+{
+	VECIDX_STRATEGY_NONE,		/* there were none to look at */
+	VECIDX_STRATEGY_WALK,
+	VECIDX_STRATEGY_SWEEP,
+	VECIDX_STRATEGY_WALK_SWEEP,
+	VECIDX_STRATEGY_SIFT,
+	VECIDX_STRATEGY_PASS,
+	VECIDX_STRATEGY_SIFT_PASS
+} VecIdxStrategy;
 
 /* One scan, from its first row to its end or to the next rescan. */
 typedef struct VecIdxScanStats
@@ -39,10 +54,19 @@ typedef struct VecIdxScanStats
 	uint64		passes;			/* and found to pass, perhaps */
 	uint64		bridged;		/* nodes expanded that do not pass */
 	VecIdxSwitch switched;
+	uint64		restarts;		/* times that more was asked for than had been searched for */
+	VecIdxVisits visits;		/* pages looked at */
+	instr_time	time;			/* spent in the index, up to the last row given out */
 } VecIdxScanStats;
 
 /* The most recent scan of this backend; without an index before the first. */
 extern VecIdxScanStats vecidx_last_scan_stats;
+
+extern VecIdxStrategy vecidx_scan_strategy(const VecIdxScanStats *stats);
+
+/* In words; NULL for none. */
+extern const char *vecidx_strategy_name(VecIdxStrategy strategy);
+extern const char *vecidx_switch_name(VecIdxSwitch why);
 
 /* Makes this the most recent scan: of scans that have begun, when they end and when they are rescanned. */
 extern void vecidx_scan_stats_publish(const VecIdxScanStats *stats);

@@ -20,6 +20,7 @@
 #include "am/inserter.h"
 #include "am/pause.h"
 #include "am/roster.h"
+#include "am/tally.h"
 #include "am/twin.h"
 #include "page/filter.h"
 #include "page/meta.h"
@@ -666,7 +667,10 @@ place_row(VecIdxInserter *inserter, ItemPointer tid)
 		if (arrival->twin != VECIDX_NONE)
 		{
 			if (vecidx_twin_attach(inserter, arrival->twin, tid))
+			{
+				inserter->attached++;
 				return arrival->twin;
+			}
 		}
 		else
 		{
@@ -711,7 +715,10 @@ attach_row(VecIdxInserter *inserter, ItemPointer tid)
 			const VecIdxCandidate *found = &search->found[looked];
 
 			if (found->estimate == own && vecidx_twin_attach(inserter, found->node, tid))
+			{
+				inserter->attached++;
 				return found->node;
+			}
 		}
 	}
 	return VECIDX_NONE;
@@ -779,7 +786,30 @@ typedef struct Statement
 	const ResultRelInfo *table; /* that the rows go into, if it is known */
 	MemoryContext context;		/* holds all of it */
 	MemoryContext row;			/* reset after each row */
+	VecIdxStatsRef counted;		/* where rows are counted when the statement is over */
+	uint64		rows;			/* inserted */
+	uint64		attached;		/* of these, to a node that there was */
 } Statement;
+
+static void
+count_rows(void *arg)
+{
+	const Statement *statement = arg;
+
+	vecidx_tally_inserts(&statement->counted, statement->rows, statement->attached);
+}
+
+/* Also those of a statement that an error ends. */
+static void
+count_at_end(Statement *statement, Relation index)
+{
+	MemoryContextCallback *callback = MemoryContextAlloc(statement->context, sizeof(MemoryContextCallback));
+
+	statement->counted = vecidx_tally_find(index);
+	callback->func = count_rows;
+	callback->arg = statement;
+	MemoryContextRegisterResetCallback(statement->context, callback);
+}
 
 /* Kept in memory of the statement's, whose end gives the handle back. */
 static Statement *
@@ -793,6 +823,7 @@ begin_statement(Relation index, IndexInfo *info)
 	statement->handle = vecidx_handle_acquire(index);
 	vecidx_handle_release_with(statement->handle, context);
 	statement->table = vecidx_former_table(info);
+	count_at_end(statement, index);
 	info->ii_AmCache = statement;
 	return statement;
 }
@@ -816,7 +847,8 @@ statement_inserter(Statement *statement)
 	return statement->inserter;
 }
 
-static void
+/* False for a row that has no place in the index. */
+static bool
 insert_row(Statement *statement, const Datum *values, const bool *isnull, ItemPointer tid, bool unchanged)
 {
 	VecIdxHandle *handle = statement->handle;
@@ -827,7 +859,7 @@ insert_row(Statement *statement, const Datum *values, const bool *isnull, ItemPo
 										handle->fixed.dimensions, &dimensions);
 
 	if (row == NULL)
-		return;
+		return false;
 	if (handle->fixed.dimensions == 0)
 		fix_dimensions(handle, dimensions);
 	if (handle->fixed.dimensions != (uint32) dimensions)
@@ -837,6 +869,7 @@ insert_row(Statement *statement, const Datum *values, const bool *isnull, ItemPo
 						dimensions, RelationGetRelationName(handle->index), handle->fixed.dimensions)));
 	vecidx_filter_encode(&handle->shape, values, isnull, filter);
 	add_row(statement_inserter(statement), row, filter, tid, unchanged);
+	return true;
 }
 
 /* A row whose former version has the same vector goes where that is; false if it is not known where. */
@@ -852,7 +885,10 @@ follow_former(Statement *statement, const IndexInfo *info, const Datum *values, 
 	inserter = statement_inserter(statement);
 	if (vecidx_filter_exists(inserter->handle))
 		vecidx_filter_encode(&inserter->handle->shape, values, isnull, inserter->filter);
-	return vecidx_twin_follow(inserter, &former, tid);
+	if (!vecidx_twin_follow(inserter, &former, tid))
+		return false;
+	inserter->attached++;
+	return true;
 }
 
 bool
@@ -868,8 +904,12 @@ vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 		statement = begin_statement(index, info);
 	statement->handle->index = index;
 	old = MemoryContextSwitchTo(statement->row);
-	if (!follow_former(statement, info, values, isnull, tid))
-		insert_row(statement, values, isnull, tid, unchanged);
+	if (follow_former(statement, info, values, isnull, tid) ||
+		insert_row(statement, values, isnull, tid, unchanged))
+	{
+		statement->rows++;
+		statement->attached = statement->inserter->attached;
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(statement->row);
 	return false;

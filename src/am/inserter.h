@@ -31,6 +31,8 @@ struct VecIdxInserter
 	VecIdxArrival arrival;
 	uint32		epoch;			/* of the metapage when the search began, or later */
 	uint32		twin_version;	/* which life of the twin has our vector */
+
+	uint64		attached;		/* rows, so far, that belong to a node that there was */
 };
 
 /* Takes an id from the free list or from the end; the version for its next life.  False: no room. */

@@ -27,6 +27,7 @@
 #include "am/filter.h"
 #include "am/gather.h"
 #include "am/limit.h"
+#include "am/tally.h"
 #include "compat.h"
 #include "graph/effort.h"
 #include "graph/rank.h"
@@ -65,7 +66,11 @@ typedef struct DistanceScan
 
 	/* from rescan to rescan */
 	VecIdxScanStats stats;
+	VecIdxStatsRef counted;		/* where they are counted */
 	VecIdxScanOptions options;
+	bool		metered;		/* a call is under way, since "entered" */
+	instr_time	entered;
+	VecIdxVisits visited;		/* when it began */
 	DistancePhase	phase;
 	VecIdxHandle *handle;		/* held by the work context */
 	float	   *row;			/* the query, normalized */
@@ -118,17 +123,73 @@ take_counts(DistanceScan *state)
 	}
 }
 
+/* A call of the scan that has to search: it is timed, and its visits of pages are noted. */
+static void
+enter_call(DistanceScan *state)
+{
+	state->metered = true;
+	state->visited = vecidx_visits;
+	INSTR_TIME_SET_CURRENT(state->entered);
+}
+
+static void
+leave_call(DistanceScan *state)
+{
+	instr_time	now;
+
+	state->metered = false;
+	INSTR_TIME_SET_CURRENT(now);
+	INSTR_TIME_ACCUM_DIFF(state->stats.time, now, state->entered);
+	for (int i = 0; i < VECIDX_VISITS; i++)
+	{
+		state->stats.visits.hit[i] += vecidx_visits.hit[i] - state->visited.hit[i];
+		state->stats.visits.read[i] += vecidx_visits.read[i] - state->visited.read[i];
+	}
+}
+
 /* Counts what has been done up to now as done by an earlier rescan. */
 static void
-close_stats(DistanceScan *state)
+close_stats(IndexScanDesc scan)
 {
+	DistanceScan *state = scan->opaque;
+
 	if (OidIsValid(state->stats.index))
 	{
 		take_counts(state);
 		vecidx_scan_stats_publish(&state->stats);
 		vecidx_scan_stats_add(&state->total, &state->stats);
+		vecidx_tally_scan(&state->counted, &state->stats, false);
+		vecidx_tally_log(scan->indexRelation, &state->stats, state->options.log_min_duration);
 	}
 	memset(&state->stats, 0, sizeof(state->stats));
+}
+
+/* The scan's memory goes away: what has not been counted by then was ended by an error. */
+static void
+count_aborted(void *arg)
+{
+	DistanceScan *state = arg;
+
+	if (!OidIsValid(state->stats.index))
+		return;
+	if (state->metered)
+		leave_call(state);
+	take_counts(state);
+	vecidx_tally_scan(&state->counted, &state->stats, true);
+	state->stats.index = InvalidOid;
+}
+
+static void
+begin_counting(DistanceScan *state, Relation index)
+{
+	MemoryContextCallback *callback;
+
+	state->stats.index = RelationGetRelid(index);
+	state->counted = vecidx_tally_find(index);
+	callback = MemoryContextAlloc(state->work, sizeof(MemoryContextCallback));
+	callback->func = count_aborted;
+	callback->arg = state;
+	MemoryContextRegisterResetCallback(state->work, callback);
 }
 
 void
@@ -153,7 +214,7 @@ vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(),
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (orderbys != NULL && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
-	close_stats(state);
+	close_stats(scan);
 	MemoryContextReset(state->work);
 	memset(&state->search, 0, sizeof(VecIdxSearch));
 	memset(&state->store, 0, sizeof(VecIdxStore));
@@ -173,7 +234,7 @@ vecidx_endscan(IndexScanDesc scan)
 {
 	DistanceScan *state = scan->opaque;
 
-	close_stats(state);
+	close_stats(scan);
 	if (state->exact != NULL)
 		vecidx_exact_free(state->exact);
 	MemoryContextDelete(state->context);
@@ -306,7 +367,7 @@ begin_scan(IndexScanDesc scan)
 	pgstat_count_index_scan(scan->indexRelation);
 	VecIdxCountSearch(scan);
 	state->options = vecidx_options_scan();
-	state->stats.index = RelationGetRelid(scan->indexRelation);
+	begin_counting(state, scan->indexRelation);
 	state->stats.k = vecidx_limit_find(scan);
 	state->stats.target_recall = state->options.target_recall;
 	state->handle = vecidx_handle_acquire(scan->indexRelation);
@@ -344,13 +405,20 @@ choose_effort(DistanceScan *state)
 	state->stats.rerank_factor = state->effort.factor;
 }
 
+static void
+begin_batch(DistanceScan *state)
+{
+	state->stats.restarts += state->batch_end > 0;
+	state->batch_end = next_batch_end(state);
+}
+
 /* Goes on with the search for the next batch; turns to the sweep when the walk has had its time. */
 static void
 walk_on(DistanceScan *state)
 {
 	uint32		most = state->handle->state.nodes / SWEEP_SHARE;
 
-	state->batch_end = next_batch_end(state);
+	begin_batch(state);
 	if (state->batch_end > most || state->search.found_count > most)
 	{
 		begin_sweep(state);
@@ -375,7 +443,7 @@ sift_on(DistanceScan *state)
 {
 	VecIdxEffort among;
 
-	state->batch_end = next_batch_end(state);
+	begin_batch(state);
 	choose_effort(state);
 	state->stats.walked = true;
 	among = find_effort(state, vecidx_scan_filter_among(state->filter, &state->store, state->batch_end));
@@ -541,10 +609,14 @@ vecidx_gettuple(IndexScanDesc scan, ScanDirection direction)
 
 	if (!ScanDirectionIsForward(direction))
 		elog(ERROR, "vecidx indexes are scanned forward only");
-	if (state->phase == SCAN_BEGIN)
-		begin_scan(scan);
 	if (state->rows.next >= state->rows.count)
+	{
+		enter_call(state);
+		if (state->phase == SCAN_BEGIN)
+			begin_scan(scan);
 		found = next_rows(scan);
+		leave_call(state);
+	}
 	if (found)
 	{
 		scan->xs_heaptid = state->rows.tids[state->rows.next++];

@@ -4,20 +4,36 @@
  */
 #include "postgres.h"
 
-#include <sys/statvfs.h>
-
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "storage/dsm_impl.h"
+#include "storage/dsm.h"
 #include "utils/memutils.h"
+#include "utils/wait_event.h"
 
 #include "am/team.h"
+#include "compat.h"
+#include "shared/state.h"
 
 #define KEY_STATE		UINT64CONST(0x5645434944580001)
 
-/* Shared memory that is left to others. */
-#define MEMORY_SLACK	((Size) 4 * 1024 * 1024)
+/* What a process waits for at a barrier. */
+typedef enum Wait
+{
+	WAIT_FOR_STEP,				/* a helper, for the leader: the next step */
+	WAIT_FOR_TEAM				/* the others' share of a step */
+} Wait;
+
+/* Meets the others at the barrier. */
+static void
+meet_team(VecIdxTeam *team, Wait wait)
+{
+	static uint32 events[2];
+
+	if (events[wait] == 0)
+		events[wait] = wait == WAIT_FOR_STEP ? VecIdxWaitEvent("VecidxBuildStep") : VecIdxWaitEvent("VecidxBuildTeam");
+	BarrierArriveAndWait(&team->state->barrier, events[wait]);
+}
 
 static Size
 state_size(void)
@@ -38,21 +54,6 @@ vecidx_team_join(VecIdxTeam *team, shm_toc *toc)
 	team->state = shm_toc_lookup(toc, KEY_STATE, false);
 	team->size = team->state->size;
 	team->number = ParallelWorkerNumber + 1;
-}
-
-/*
- * Is there so much shared memory?  POSIX shared memory is a file system of
- * limited size, in containers often 64 MB; to be told by an error in the
- * middle of a build would be late.
- */
-static bool
-has_shared_memory(Size size)
-{
-	struct statvfs fs;
-
-	if (dynamic_shared_memory_type != DSM_IMPL_POSIX || statvfs("/dev/shm", &fs) != 0)
-		return true;
-	return (double) fs.f_bavail * fs.f_frsize >= (double) size + MEMORY_SLACK;
 }
 
 static void
@@ -89,7 +90,7 @@ vecidx_team_create(VecIdxTeam *team, int helpers, Size size)
 
 	memset(team, 0, sizeof(VecIdxTeam));
 	team->size = 1;
-	if (helpers > 0 && !has_shared_memory(total))
+	if (helpers > 0 && !vecidx_shared_has_room(total))
 	{
 		tell_shortage(total);
 		helpers = 0;
@@ -138,7 +139,7 @@ send_home(VecIdxTeam *team)
 	if (team->alone)
 		return;
 	team->state->step = VECIDX_TEAM_QUIT;
-	BarrierArriveAndWait(&team->state->barrier, PG_WAIT_EXTENSION);
+	meet_team(team, WAIT_FOR_TEAM);
 	BarrierDetach(&team->state->barrier);
 	team->alone = true;
 }
@@ -146,7 +147,7 @@ send_home(VecIdxTeam *team)
 void *
 vecidx_team_allocate(VecIdxTeam *team, int piece, Size size)
 {
-	if (!team->alone && !has_shared_memory(size))
+	if (!team->alone && !vecidx_shared_has_room(size))
 	{
 		tell_shortage(size);
 		send_home(team);
@@ -202,10 +203,10 @@ vecidx_team_run(VecIdxTeam *team, int step, VecIdxTeamWork work, void *self)
 	state->step = step;
 	pg_atomic_write_u64(&state->deal.next, 0);
 	if (!team->alone)
-		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+		meet_team(team, WAIT_FOR_TEAM);
 	work(self, step);
 	if (!team->alone)
-		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+		meet_team(team, WAIT_FOR_TEAM);
 }
 
 /* A leader that was interrupted may be gone before the helper has come. */
@@ -233,11 +234,11 @@ vecidx_team_help(VecIdxTeam *team, dsm_segment *segment, VecIdxTeamWork work, vo
 	for (;;)
 	{
 		if (phase % 2 == 0)
-			BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+			meet_team(team, WAIT_FOR_STEP);
 		if (state->step == VECIDX_TEAM_QUIT)
 			break;
 		work(self, state->step);
-		BarrierArriveAndWait(&state->barrier, PG_WAIT_EXTENSION);
+		meet_team(team, WAIT_FOR_TEAM);
 		phase = 0;
 	}
 	BarrierDetach(&state->barrier);

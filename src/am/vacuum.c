@@ -28,7 +28,9 @@
 
 #include "am/am.h"
 #include "am/pause.h"
+#include "am/phases.h"
 #include "am/reconnect.h"
+#include "am/tally.h"
 #include "am/twin.h"
 #include "compat.h"
 #include "page/filter.h"
@@ -52,6 +54,11 @@ typedef struct Vacuum
 	MemoryContext context;
 	uint32		nodes;			/* ids that there were at the start */
 	uint32		uppers;
+	VecIdxStatsRef counted;		/* where the work is counted when the vacuum is over */
+
+	VecIdxPhases phases;
+	VecIdxVacuumed done;
+	instr_time	began;
 
 	/* dead TIDs */
 	IndexBulkDeleteResult *stats;
@@ -74,17 +81,43 @@ typedef struct Vacuum
 	VecIdxEdge	beyond;			/* a tombstone's list, to be looked at */
 } Vacuum;
 
+/* What it has done counts also if an error ends it. */
+static void
+count_vacuum(void *arg)
+{
+	Vacuum	   *vacuum = arg;
+
+	INSTR_TIME_SET_CURRENT(vacuum->done.time);
+	INSTR_TIME_SUBTRACT(vacuum->done.time, vacuum->began);
+	vecidx_tally_vacuum(&vacuum->counted, &vacuum->done);
+}
+
+static void
+begin_counting(Vacuum *vacuum, const IndexVacuumInfo *info)
+{
+	MemoryContextCallback *callback = MemoryContextAlloc(vacuum->context, sizeof(MemoryContextCallback));
+
+	INSTR_TIME_SET_CURRENT(vacuum->began);
+	vacuum->counted = vecidx_tally_find(info->index);
+	callback->func = count_vacuum;
+	callback->arg = vacuum;
+	MemoryContextRegisterResetCallback(vacuum->context, callback);
+	/* as VACUUM VERBOSE has it, else for whoever looks closely */
+	vecidx_phases_init(&vacuum->phases, info->index, Max(info->message_level, DEBUG1));
+}
+
 static Vacuum *
-begin_vacuum(Relation index)
+begin_vacuum(const IndexVacuumInfo *info)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx vacuum", ALLOCSET_DEFAULT_SIZES);
 	Vacuum	   *vacuum = MemoryContextAllocZero(context, sizeof(Vacuum));
-	VecIdxHandle *handle = vecidx_handle_acquire(index);
+	VecIdxHandle *handle = vecidx_handle_acquire(info->index);
 	Size		slot_room;
 
 	vecidx_handle_release_with(handle, context);
 	vacuum->handle = handle;
 	vacuum->context = context;
+	begin_counting(vacuum, info);
 	vacuum->nodes = handle->state.nodes;
 	vacuum->uppers = handle->state.uppers;
 	if (vacuum->nodes == 0)
@@ -247,7 +280,8 @@ clean_page(Vacuum *vacuum)
 	}
 	vecidx_edit_finish(&edit);
 	vacuum->stats->tuples_removed += removed;
-	vacuum->dead_count += buried;
+	vacuum->done.deletes += removed;
+	vacuum->done.made += buried;
 }
 
 static void
@@ -326,6 +360,7 @@ unlink_extension(Vacuum *vacuum, uint32 owner, uint32 before, uint32 extension)
 	VecIdxMeta *meta;
 	VecIdxAdjacencySlot *slot_before;
 	VecIdxAdjacencySlot *slot;
+	uint32		buried = 0;
 
 	vecidx_edit_begin(&edit, handle->index, true);
 	meta = vecidx_meta_edit(&edit, handle);
@@ -338,7 +373,7 @@ unlink_extension(Vacuum *vacuum, uint32 owner, uint32 before, uint32 extension)
 		return false;
 	}
 	slot_before->next = slot->next;
-	bury_node(slot_before, &vacuum->dead_count);
+	bury_node(slot_before, &buried);
 	vecidx_slot_seal(&handle->layout, VECIDX_RUN_ADJACENCY, slot_before);
 	if (together)
 		fill_blank(vacuum, refs[2].image, extension);
@@ -346,6 +381,7 @@ unlink_extension(Vacuum *vacuum, uint32 owner, uint32 before, uint32 extension)
 	meta->state.extensions--;
 	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
+	vacuum->done.made += buried;
 	return true;
 }
 
@@ -396,14 +432,16 @@ IndexBulkDeleteResult *
 vecidx_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 				  IndexBulkDeleteCallback callback, void *state)
 {
-	Vacuum	   *vacuum = begin_vacuum(info->index);
+	Vacuum	   *vacuum = begin_vacuum(info);
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
 	vacuum->stats = palloc0(sizeof(IndexBulkDeleteResult));
 	vacuum->callback = callback;
 	vacuum->callback_state = state;
+	vecidx_phases_next(&vacuum->phases, "taking out dead rows");
 	remove_dead_tids(vacuum);
+	vecidx_phases_next(&vacuum->phases, NULL);
 	stats->num_index_tuples = vacuum->stats->num_index_tuples;
 	stats->tuples_removed += vacuum->stats->tuples_removed;
 	MemoryContextDelete(vacuum->context);
@@ -782,6 +820,7 @@ free_nodes(Vacuum *vacuum, uint32 first, uint32 last)
 	VecIdxSlotRef refs[] = {{VECIDX_RUN_ADJACENCY, last, NULL}, {VECIDX_RUN_CODE, last, NULL}};
 	VecIdxEdit	edit;
 	VecIdxMeta *meta;
+	uint32		freed = 0;
 
 	for (uint32 node = first; node <= last && !together; node++)
 	{
@@ -798,10 +837,12 @@ free_nodes(Vacuum *vacuum, uint32 first, uint32 last)
 		if (together)
 			fill_blank(vacuum, vecidx_edit_slot(&edit, handle, VECIDX_RUN_CODE, node), node);
 		free_slot(vacuum, meta, vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, node));
+		freed++;
 		meta->state.tombstones -= Min(meta->state.tombstones, 1);
 	}
 	vecidx_meta_changed(meta, handle);
 	vecidx_edit_finish(&edit);
+	vacuum->done.freed += freed;
 }
 
 /* The first of the slots that share with this one the page of lists and the page of codes. */
@@ -865,10 +906,12 @@ repair_graph(Vacuum *vacuum)
 
 	vecidx_store_init(&vacuum->store, vacuum->handle, vacuum->context);
 	vacuum->work = AllocSetContextCreate(vacuum->context, "vecidx vacuum work", ALLOCSET_DEFAULT_SIZES);
+	vecidx_phases_next(&vacuum->phases, "looking for nodes without rows");
 	clean_chains(vacuum);
 	note_tombstones(vacuum);
 	if (vacuum->dead_count == 0)
 		return;
+	vecidx_phases_next(&vacuum->phases, "linking past nodes without rows");
 	vecidx_pause("vacuum-noted");
 	raise_epoch(vacuum);
 	vecidx_pause("vacuum-epoch");
@@ -883,10 +926,20 @@ repair_graph(Vacuum *vacuum)
 		splice_uppers(vacuum, before.uppers);
 	} while (!replace_entry(vacuum, &before));
 	/* while there are tombstones: if it is interrupted, the next vacuum does it */
+	vecidx_phases_next(&vacuum->phases, "joining what came apart");
 	if (reconnect_pays(vacuum))
 		vecidx_reconnect(vacuum->handle);
 	vecidx_pause("vacuum-spliced");
+	vecidx_phases_next(&vacuum->phases, "freeing nodes");
 	free_tombstones(vacuum);
+}
+
+static void
+tell_result(const Vacuum *vacuum)
+{
+	ereport(vacuum->phases.level,
+			(errmsg("index \"%s\": freed " UINT64_FORMAT " of %u nodes", RelationGetRelationName(vacuum->handle->index),
+					vacuum->done.freed, vacuum->nodes)));
 }
 
 IndexBulkDeleteResult *
@@ -897,9 +950,12 @@ vecidx_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	/* stats is NULL when no row had died */
 	if (info->analyze_only || stats == NULL)
 		return stats;
-	vacuum = begin_vacuum(info->index);
+	vacuum = begin_vacuum(info);
 	if (vacuum->nodes > 0)
 		repair_graph(vacuum);
+	vecidx_phases_next(&vacuum->phases, NULL);
+	vacuum->done.finished = true;
+	tell_result(vacuum);
 	stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	MemoryContextDelete(vacuum->context);
 	return stats;

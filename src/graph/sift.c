@@ -156,7 +156,10 @@ test_in_place(VecIdxSift *sift, uint32 node, uint8 *verdict)
 	if (sift->twins &&
 		(fields[vecidx_filter_place(&handle->shape, VecIdxFilterFlagField(&handle->shape), rows, at)] & VECIDX_FILTER_TWINS) != 0)
 		*verdict |= VECIDX_MAYBE;
-	return vecidx_peek_valid(handle, &peek);
+	if (!vecidx_peek_valid(handle, &peek))
+		return false;
+	vecidx_visits.hit[VECIDX_VISIT_FILTER]++;
+	return true;
 }
 
 /* May the node, or a twin of it, pass? */

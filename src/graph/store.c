@@ -201,6 +201,7 @@ store_finish(VecIdxSource *source, VecIdxBatch *batch)
 
 	store->estimates += batch->count;
 	gather_codes(store, batch, &codes);
+	vecidx_visits.hit[VECIDX_VISIT_CODE] += codes.count;
 	if (codes.count > 0)
 		estimate_codes(store, batch, &codes);
 	for (int i = 0; i < batch->count; i++)

@@ -8,6 +8,7 @@
 #include "access/htup_details.h"
 #include "access/rmgr.h"
 #include "access/xloginsert.h"
+#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "port/pg_crc32c.h"
 #include "storage/lmgr.h"
@@ -16,6 +17,22 @@
 #include "compat.h"
 #include "page/buffer.h"
 #include "page/delta.h"
+
+VecIdxVisits vecidx_visits;
+
+/* The page that was pinned last was not in shared buffers. */
+static bool was_read;
+
+void
+vecidx_visit_pinned(VecIdxPageKind kind)
+{
+	VecIdxVisit visit = kind < VECIDX_PAGE_CODE ? VECIDX_VISIT_OTHER : VECIDX_VISIT_CODE + (kind - VECIDX_PAGE_CODE);
+
+	if (was_read)
+		vecidx_visits.read[visit]++;
+	else
+		vecidx_visits.hit[visit]++;
+}
 
 /* CRC-32C of some bytes. */
 static uint32
@@ -107,6 +124,7 @@ vecidx_buffer_lock(Relation index, Buffer buffer, VecIdxPageKind kind, uint32 fi
 {
 	Page		page = BufferGetPage(buffer);
 
+	vecidx_visit_pinned(kind);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	vecidx_page_check(index, BufferGetBlockNumber(buffer), page, kind, first);
 	return page;
@@ -115,7 +133,7 @@ vecidx_buffer_lock(Relation index, Buffer buffer, VecIdxPageKind kind, uint32 fi
 Buffer
 vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageKind kind, uint32 first, Page *page)
 {
-	Buffer		buffer = ReadBuffer(index, block);
+	Buffer		buffer = vecidx_buffer_pin(index, block, InvalidBuffer);
 
 	*page = vecidx_buffer_lock(index, buffer, kind, first);
 	return buffer;
@@ -127,13 +145,26 @@ vecidx_buffer_release(Buffer buffer)
 	UnlockReleaseBuffer(buffer);
 }
 
+static inline int64
+blocks_read(void)
+{
+	return pgBufferUsage.shared_blks_read + pgBufferUsage.local_blks_read;
+}
+
 Buffer
 vecidx_buffer_pin(Relation index, BlockNumber block, Buffer recent)
 {
+	int64		before;
+	Buffer		buffer;
+
+	was_read = false;
 	if (BufferIsValid(recent) &&
 		ReadRecentBuffer(VecIdxRelationLocator(index), MAIN_FORKNUM, block, recent))
 		return recent;
-	return ReadBuffer(index, block);
+	before = blocks_read();
+	buffer = ReadBuffer(index, block);
+	was_read = blocks_read() != before;
+	return buffer;
 }
 
 void

@@ -41,6 +41,33 @@ typedef struct VecIdxEdit
 	VecIdxEdited page[VECIDX_EDIT_PAGES];
 } VecIdxEdit;
 
+/* Kinds of pages as visits are counted: the order of the first is that of VecIdxRunKind. */
+typedef enum VecIdxVisit
+{
+	VECIDX_VISIT_CODE,
+	VECIDX_VISIT_ADJACENCY,
+	VECIDX_VISIT_UPPER,
+	VECIDX_VISIT_RERANK,
+	VECIDX_VISIT_FILTER,
+	VECIDX_VISIT_OTHER,
+	VECIDX_VISITS
+} VecIdxVisit;
+
+/*
+ * Pages that this session has looked at, unpinned or under lock, as often as it
+ * did: found in shared buffers, or read.  Pages being edited do not count.
+ */
+typedef struct VecIdxVisits
+{
+	uint64		hit[VECIDX_VISITS];
+	uint64		read[VECIDX_VISITS];
+} VecIdxVisits;
+
+extern VecIdxVisits vecidx_visits;
+
+/* Counts a visit of the page that was pinned last. */
+extern void vecidx_visit_pinned(VecIdxPageKind kind);
+
 extern uint32 vecidx_crc(const void *data, Size size);
 
 /*

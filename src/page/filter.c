@@ -65,7 +65,10 @@ peek_row(VecIdxHandle *handle, uint32 node, uint8 *row)
 	if (!vecidx_peek_valid(handle, &peek))
 		return false;
 	vecidx_filter_gather(&handle->shape, peek.page, rows_a_page(handle), at, row);
-	return vecidx_peek_valid(handle, &peek) && vecidx_filter_sealed(&handle->shape, node, row);
+	if (!vecidx_peek_valid(handle, &peek) || !vecidx_filter_sealed(&handle->shape, node, row))
+		return false;
+	vecidx_visits.hit[VECIDX_VISIT_FILTER]++;
+	return true;
 }
 
 void

@@ -216,8 +216,9 @@ vecidx_handle_take(VecIdxHandle *handle, const VecIdxMeta *meta)
 void
 vecidx_handle_refresh(VecIdxHandle *handle)
 {
-	Buffer		buffer = ReadBuffer(handle->index, VECIDX_METAPAGE_BLOCK);
+	Buffer		buffer = vecidx_buffer_pin(handle->index, VECIDX_METAPAGE_BLOCK, InvalidBuffer);
 
+	vecidx_visit_pinned(VECIDX_PAGE_META);
 	LockBuffer(buffer, BUFFER_LOCK_SHARE);
 	vecidx_handle_take(handle, vecidx_meta_get(handle->index, BufferGetPage(buffer)));
 	vecidx_buffer_release(buffer);

@@ -13,7 +13,10 @@ vecidx_peek_copy(VecIdxHandle *handle, const VecIdxPeek *peek, VecIdxRunKind run
 	if (!vecidx_peek_valid(handle, peek))
 		return false;
 	memcpy(copy, peek->page + offset, handle->layout.run[run].size);
-	return vecidx_peek_valid(handle, peek) && vecidx_slot_sealed(&handle->layout, run, copy);
+	if (!vecidx_peek_valid(handle, peek) || !vecidx_slot_sealed(&handle->layout, run, copy))
+		return false;
+	vecidx_visits.hit[VECIDX_VISIT_CODE + (run - VECIDX_RUN_CODE)]++;
+	return true;
 }
 
 void

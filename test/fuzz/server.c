@@ -19,6 +19,7 @@
 #include "access/heapam.h"
 #include "access/relscan.h"
 #include "access/xloginsert.h"
+#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
@@ -37,6 +38,8 @@
 #include "am/former.h"
 #include "am/limit.h"
 #include "am/pause.h"
+#include "am/phases.h"
+#include "am/tally.h"
 #include "compat.h"
 #include "fuzz.h"
 #include "type/type.h"
@@ -625,8 +628,7 @@ vecidx_former_table(const IndexInfo *info)
 }
 
 bool
-vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, const Datum *values,
-				  const bool *isnull, ItemPointer tid)
+vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, Datum vector, ItemPointer tid)
 {
 	return false;
 }
@@ -721,6 +723,10 @@ RelationGetIndexScan(Relation indexRelation, int nkeys, int norderbys)
 	return scan;
 }
 
+/* Nobody counts what is read. */
+
+BufferUsage pgBufferUsage;
+
 /* Nobody waits in the middle of an operation. */
 
 char	   *vecidx_pause_point = "";
@@ -773,6 +779,42 @@ vecidx_scan_stats_publish(const VecIdxScanStats *stats)
 
 void
 vecidx_scan_stats_add(VecIdxScanStats *sum, const VecIdxScanStats *part)
+{
+}
+
+VecIdxStatsRef
+vecidx_tally_find(Relation index)
+{
+	return (VecIdxStatsRef) {NULL, 0};
+}
+
+void
+vecidx_tally_scan(const VecIdxStatsRef *ref, const VecIdxScanStats *stats, bool aborted)
+{
+}
+
+void
+vecidx_tally_inserts(const VecIdxStatsRef *ref, uint64 rows, uint64 attached)
+{
+}
+
+void
+vecidx_tally_vacuum(const VecIdxStatsRef *ref, const VecIdxVacuumed *vacuumed)
+{
+}
+
+void
+vecidx_tally_log(Relation index, const VecIdxScanStats *stats, int least)
+{
+}
+
+void
+vecidx_phases_init(VecIdxPhases *phases, Relation index, int level)
+{
+}
+
+void
+vecidx_phases_next(VecIdxPhases *phases, const char *name)
 {
 }
 

@@ -171,6 +171,7 @@ main(void)
 	suite_choose();
 	suite_sketch();
 	suite_delta();
+	suite_latency();
 	finish_case();
 	printf("unit: %d passed, %d failed\n", passed, failed);
 	return failed == 0 ? 0 : 1;

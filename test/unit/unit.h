@@ -51,5 +51,6 @@ extern void suite_hostile(void);
 extern void suite_choose(void);
 extern void suite_sketch(void);
 extern void suite_delta(void);
+extern void suite_latency(void);
 
 #endif							/* UNIT_H */
