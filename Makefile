@@ -61,6 +61,7 @@ OBJS = \
 	src/page/handle.o \
 	src/page/slot.o \
 	src/page/peek.o \
+	src/page/resident.o \
 	src/page/filter.o \
 	src/filter/encode.o \
 	src/filter/shape.o \
@@ -117,10 +118,12 @@ OBJS = \
 	src/am/classes.o \
 	src/am/handler.o \
 	src/monitor/open.o \
+	src/monitor/ranges.o \
 	src/monitor/check.o \
 	src/monitor/drift.o \
 	src/monitor/info.o \
 	src/monitor/prewarm.o \
+	src/monitor/residency.o \
 	src/monitor/recalibrate.o \
 	src/vecidx.o
 
@@ -148,7 +151,8 @@ REGRESS = \
 	cost \
 	check \
 	prewarm \
-	calibrate
+	calibrate \
+	residency
 
 PGVECTOR_REGRESS = \
 	vector_operators \

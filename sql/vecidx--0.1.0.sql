@@ -24,6 +24,12 @@ CREATE FUNCTION vecidx_prewarm(index regclass, what text DEFAULT 'all')
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 4;
 COMMENT ON FUNCTION vecidx_prewarm(regclass, text) IS 'load the pages of a vecidx index into shared buffers';
 
+CREATE FUNCTION vecidx_residency(index regclass)
+	RETURNS TABLE (kind text, pages bigint, bytes bigint, buffer_bytes bigint, cache_bytes bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 7;
+COMMENT ON FUNCTION vecidx_residency(regclass) IS
+	'pages of a vecidx index by kind, and how much of them is in shared buffers and in the cache of the operating system';
+
 CREATE FUNCTION vecidx_calibrate(index regclass) RETURNS integer
 	AS 'MODULE_PATHNAME', 'vecidx_calibrate_by_rows' LANGUAGE C STRICT VOLATILE;
 COMMENT ON FUNCTION vecidx_calibrate(regclass) IS

@@ -32,6 +32,13 @@ typedef RelFileNode VecIdxLocator;
 #define VecIdxInitBufferTag(tag, locator, block) INIT_BUFFERTAG(*(tag), locator, MAIN_FORKNUM, block)
 #endif
 
+/* Path of the first file of a relation's main fork, palloc'd.  Callers include common/relpath.h. */
+#if PG_VERSION_NUM >= 180000
+#define VecIdxRelationPath(rel) pstrdup(relpathbackend((rel)->rd_locator, (rel)->rd_backend, MAIN_FORKNUM).str)
+#else
+#define VecIdxRelationPath(rel) relpathbackend(VecIdxRelationLocator(rel), (rel)->rd_backend, MAIN_FORKNUM)
+#endif
+
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))
 #endif

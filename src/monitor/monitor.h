@@ -44,6 +44,32 @@ typedef void (*VecIdxSlotVisitor) (void *state, uint32 slot, const void *bytes);
 extern void vecidx_monitor_visit(VecIdxHandle *handle, VecIdxRunKind run, uint32 end,
 								 VecIdxSlotVisitor visit, void *state);
 
+/* ranges.c: which blocks hold what. */
+typedef struct VecIdxRange
+{
+	BlockNumber first;
+	BlockNumber count;
+} VecIdxRange;
+
+/* Zero but for "file" before the first range is added; grows in CurrentMemoryContext. */
+typedef struct VecIdxRanges
+{
+	BlockNumber file;			/* blocks of the file: a crash may have cut off pages that nothing was written to yet */
+	VecIdxRange *range;
+	uint32		count;
+	uint32		room;
+	uint64		total;			/* blocks in all ranges */
+} VecIdxRanges;
+
+/* The pages of a run, in each extent, that hold its slots below "end". */
+extern void vecidx_ranges_add_run(VecIdxRanges *ranges, const VecIdxHandle *handle, VecIdxRunKind run, uint32 end);
+
+/* Metapage, centroid and directory. */
+extern void vecidx_ranges_add_meta(VecIdxRanges *ranges, const VecIdxHandle *handle);
+
+/* What the file has ahead of its use. */
+extern void vecidx_ranges_add_spare(VecIdxRanges *ranges, const VecIdxHandle *handle);
+
 /*
  * drift.c: how far the rows that came after the build lie from its centroid.
  * A sample of them, evenly spread, is noted in a pass over all adjacency
