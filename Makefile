@@ -118,6 +118,8 @@ OBJS = \
 	src/am/classes.o \
 	src/am/handler.o \
 	src/monitor/open.o \
+	src/monitor/given.o \
+	src/monitor/lone.o \
 	src/monitor/ranges.o \
 	src/monitor/check.o \
 	src/monitor/drift.o \
@@ -125,6 +127,8 @@ OBJS = \
 	src/monitor/prewarm.o \
 	src/monitor/residency.o \
 	src/monitor/recalibrate.o \
+	src/monitor/measure.o \
+	src/monitor/recall.o \
 	src/vecidx.o
 
 EXTENSION = vecidx vecidx_pgvector
@@ -152,7 +156,8 @@ REGRESS = \
 	check \
 	prewarm \
 	calibrate \
-	residency
+	residency \
+	recall
 
 PGVECTOR_REGRESS = \
 	vector_operators \

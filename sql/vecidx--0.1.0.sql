@@ -24,6 +24,22 @@ CREATE FUNCTION vecidx_prewarm(index regclass, what text DEFAULT 'all')
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 4;
 COMMENT ON FUNCTION vecidx_prewarm(regclass, text) IS 'load the pages of a vecidx index into shared buffers';
 
+CREATE FUNCTION vecidx_recall(index regclass, INOUT k integer DEFAULT 10, sample integer DEFAULT 100, filter_column name DEFAULT NULL,
+		OUT filter_value text, OUT used integer, OUT recall float8, OUT low float8, OUT high float8, OUT worst float8,
+		OUT search_ms float8, OUT exact_ms float8)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_recall_by_rows' LANGUAGE C VOLATILE ROWS 1 COST 100000;
+COMMENT ON FUNCTION vecidx_recall(regclass, integer, integer, name) IS
+	'share of the k nearest rows that searches find now, with rows of the table as queries: mean, interval at 95 percent, worst, time of a search and of an exact answer';
+
+CREATE FUNCTION vecidx_recall(index regclass, queries anyarray, INOUT k integer DEFAULT 10, filter_column name DEFAULT NULL,
+		OUT filter_value text, OUT used integer, OUT recall float8, OUT low float8, OUT high float8, OUT worst float8,
+		OUT search_ms float8, OUT exact_ms float8)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_recall_by_queries' LANGUAGE C VOLATILE ROWS 1 COST 100000;
+COMMENT ON FUNCTION vecidx_recall(regclass, anyarray, integer, name) IS
+	'share of the k nearest rows that searches find now, with given queries (of more than 10,000, as many evenly spread)';
+
 CREATE FUNCTION vecidx_residency(index regclass)
 	RETURNS TABLE (kind text, pages bigint, bytes bigint, buffer_bytes bigint, cache_bytes bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 7;

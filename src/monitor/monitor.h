@@ -8,9 +8,11 @@
 #include "postgres.h"
 
 #include "storage/lockdefs.h"
+#include "utils/array.h"
 #include "utils/rel.h"
 
 #include "page/handle.h"
+#include "type/type.h"
 
 /* An index and its table, opened and locked. */
 typedef struct VecIdxTarget
@@ -33,6 +35,43 @@ extern void vecidx_monitor_check_reader(Oid table);
  */
 extern void vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock);
 extern void vecidx_monitor_close(VecIdxTarget *target);
+
+/* Errors unless queries may use the index. */
+extern void vecidx_monitor_require_valid(const VecIdxTarget *target);
+
+/*
+ * The functions in an index's expressions and predicate are run as the table's
+ * owner, as CREATE INDEX does.  What is set between take and drop is undone;
+ * an error drops by itself.
+ */
+typedef struct VecIdxGuise
+{
+	Oid			user;
+	int			security;
+	int			settings;		/* nesting level */
+} VecIdxGuise;
+
+extern void vecidx_guise_take(VecIdxGuise *guise, Relation table);
+extern void vecidx_guise_drop(const VecIdxGuise *guise);
+
+/* given.c: queries that the user gives, as an array. */
+typedef struct VecIdxGiven
+{
+	ArrayType  *array;
+	const VecIdxDecoder *decoder;	/* of a query */
+	Oid			type;			/* of a query */
+	int			slice;			/* dimensions of the array that make one query */
+	int			count;
+} VecIdxGiven;
+
+/* Errors unless the array has the type and shape of queries for the index. */
+extern VecIdxGiven vecidx_given_look(Relation index, ArrayType *array);
+
+/* Called in a memory context that is reset afterwards; an error tells which query it was. */
+typedef void (*VecIdxGivenVisitor) (void *state, Datum value, const VecIdxGiven *given);
+
+/* Visits at most so many of the queries, evenly spread.  Errors on NULLs among them. */
+extern void vecidx_given_visit(const VecIdxGiven *given, int most, VecIdxGivenVisitor visit, void *state);
 
 /* What a pass does with a slot; bytes is a copy, and aligned as on the page (but for a filter row, put together). */
 typedef void (*VecIdxSlotVisitor) (void *state, uint32 slot, const void *bytes);

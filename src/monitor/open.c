@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -100,6 +101,32 @@ vecidx_monitor_close(VecIdxTarget *target)
 {
 	index_close(target->index, AccessShareLock);
 	table_close(target->table, target->lock);
+}
+
+void
+vecidx_monitor_require_valid(const VecIdxTarget *target)
+{
+	if (!target->index->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not valid", RelationGetRelationName(target->index)),
+				 errhint("Please REINDEX it.")));
+}
+
+void
+vecidx_guise_take(VecIdxGuise *guise, Relation table)
+{
+	GetUserIdAndSecContext(&guise->user, &guise->security);
+	SetUserIdAndSecContext(table->rd_rel->relowner, guise->security | SECURITY_RESTRICTED_OPERATION);
+	guise->settings = NewGUCNestLevel();
+	VecIdxRestrictSearchPath();
+}
+
+void
+vecidx_guise_drop(const VecIdxGuise *guise)
+{
+	AtEOXact_GUC(false, guise->settings);
+	SetUserIdAndSecContext(guise->user, guise->security);
 }
 
 /* Copies what a page holds of a slot or of several, from its first slot on. */
