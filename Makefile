@@ -123,11 +123,14 @@ OBJS = \
 	src/monitor/ranges.o \
 	src/monitor/check.o \
 	src/monitor/drift.o \
+	src/monitor/count.o \
+	src/monitor/measure.o \
+	src/monitor/advice.o \
 	src/monitor/info.o \
+	src/monitor/health.o \
 	src/monitor/prewarm.o \
 	src/monitor/residency.o \
 	src/monitor/recalibrate.o \
-	src/monitor/measure.o \
 	src/monitor/recall.o \
 	src/vecidx.o
 
@@ -157,7 +160,8 @@ REGRESS = \
 	prewarm \
 	calibrate \
 	residency \
-	recall
+	recall \
+	health
 
 PGVECTOR_REGRESS = \
 	vector_operators \
@@ -175,6 +179,7 @@ ISOLATION = \
 	cursor_vacuum \
 	cursor_walk \
 	entry_delete \
+	health \
 	insert_insert \
 	insert_vacuum \
 	rollback \

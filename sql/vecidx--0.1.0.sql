@@ -40,6 +40,34 @@ CREATE FUNCTION vecidx_recall(index regclass, queries anyarray, INOUT k integer 
 COMMENT ON FUNCTION vecidx_recall(regclass, anyarray, integer, name) IS
 	'share of the k nearest rows that searches find now, with given queries (of more than 10,000, as many evenly spread)';
 
+CREATE FUNCTION vecidx_health(INOUT index regclass, measure_recall boolean DEFAULT false,
+		OUT nodes bigint, OUT built_nodes bigint, OUT growth float8, OUT tombstones bigint,
+		OUT tombstone_share float8, OUT dead_share float8, OUT unreachable_nodes bigint, OUT drift float8,
+		OUT calibrated_nodes bigint, OUT target_recall float8, OUT recall float8, OUT recall_low float8, OUT recall_high float8,
+		OUT format_version integer, OUT advice text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 1 COST 10000;
+COMMENT ON FUNCTION vecidx_health(regclass, boolean) IS
+	'how a vecidx index has fared since it was built, and what to do about it; on request with a measurement of its recall';
+
+-- OFFSET 0: nothing is asked about an index before it is known that the user may
+CREATE VIEW vecidx_health AS
+	SELECT health.*
+	FROM (SELECT c.oid
+		FROM pg_catalog.pg_class AS c
+			JOIN pg_catalog.pg_am AS a ON a.oid = c.relam AND a.amname = 'vecidx'
+			JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
+			JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
+		WHERE c.relkind = 'i'
+			AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
+			AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())
+			AND pg_catalog.pg_relation_size(c.oid) > 0
+			AND (pg_catalog.has_table_privilege(t.oid, 'SELECT') OR pg_catalog.pg_has_role(t.relowner, 'USAGE'))
+		OFFSET 0) AS i
+		CROSS JOIN LATERAL vecidx_health(i.oid) AS health;
+GRANT SELECT ON vecidx_health TO PUBLIC;
+COMMENT ON VIEW vecidx_health IS 'how the vecidx indexes of the database that the user may read have fared';
+
 CREATE FUNCTION vecidx_residency(index regclass)
 	RETURNS TABLE (kind text, pages bigint, bytes bigint, buffer_bytes bigint, cache_bytes bigint)
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 7;

@@ -392,6 +392,20 @@ clean_chains(Vacuum *vacuum)
 	}
 }
 
+/* The metapage counts tombstones from here on: if no repair follows, the next vacuum sees that one is due. */
+static void
+count_tombstones(Vacuum *vacuum, uint32 buried)
+{
+	VecIdxEdit	edit;
+	VecIdxMeta *meta;
+
+	vecidx_edit_begin(&edit, vacuum->handle->index, true);
+	meta = vecidx_meta_edit(&edit, vacuum->handle);
+	meta->state.tombstones += buried;
+	vecidx_meta_changed(meta, vacuum->handle);
+	vecidx_edit_finish(&edit);
+}
+
 IndexBulkDeleteResult *
 vecidx_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 				  IndexBulkDeleteCallback callback, void *state)
@@ -404,6 +418,8 @@ vecidx_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum->callback = callback;
 	vacuum->callback_state = state;
 	remove_dead_tids(vacuum);
+	if (vacuum->dead_count > 0)
+		count_tombstones(vacuum, vacuum->dead_count);
 	stats->num_index_tuples = vacuum->stats->num_index_tuples;
 	stats->tuples_removed += vacuum->stats->tuples_removed;
 	MemoryContextDelete(vacuum->context);
@@ -889,18 +905,27 @@ repair_graph(Vacuum *vacuum)
 	free_tombstones(vacuum);
 }
 
+/* Repairs after rows have died; or, if none had (stats is NULL), what a vacuum that was interrupted has left. */
 IndexBulkDeleteResult *
 vecidx_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
 	Vacuum	   *vacuum;
 
-	/* stats is NULL when no row had died */
-	if (info->analyze_only || stats == NULL)
+	if (info->analyze_only)
 		return stats;
 	vacuum = begin_vacuum(info->index);
-	if (vacuum->nodes > 0)
-		repair_graph(vacuum);
-	stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	if (stats != NULL || vacuum->handle->state.tombstones > 0)
+	{
+		if (vacuum->nodes > 0)
+			repair_graph(vacuum);
+		if (stats == NULL)
+		{
+			stats = palloc0(sizeof(IndexBulkDeleteResult));
+			stats->num_index_tuples = info->num_heap_tuples;
+			stats->estimated_count = true;
+		}
+		stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	}
 	MemoryContextDelete(vacuum->context);
 	return stats;
 }

@@ -116,7 +116,6 @@ extern void vecidx_ranges_add_spare(VecIdxRanges *ranges, const VecIdxHandle *ha
  */
 #define VECIDX_DRIFT_SAMPLE		2048
 #define VECIDX_DRIFT_LEAST		100	/* fewer tell nothing */
-#define VECIDX_DRIFT_BAD		0.1 /* from here on the index had better be built anew */
 
 typedef struct VecIdxDrift
 {
@@ -130,5 +129,17 @@ extern void vecidx_drift_note(VecIdxDrift *drift, const VecIdxHandle *handle, co
 
 /* 0: their centre is the build's centroid; 1: they are all in one place, and elsewhere. */
 extern double vecidx_drift_measure(const VecIdxDrift *drift, VecIdxHandle *handle);
+
+/* count.c: what a pass over all adjacency slots, and a walk along all links, tell of an index. */
+typedef struct VecIdxCount
+{
+	uint32		states[VECIDX_EXTENSION + 1];	/* slots in each state */
+	uint64		tids;
+	uint32		unreached;		/* live nodes that no link of level 0 leads to from the entry */
+	double		drift;			/* NAN: too few rows to tell */
+} VecIdxCount;
+
+/* The numbers are of one moment only if nobody writes meanwhile.  Nodes younger than the handle's state do not count. */
+extern void vecidx_count(VecIdxHandle *handle, VecIdxCount *count);
 
 #endif							/* VECIDX_MONITOR_H */
