@@ -47,10 +47,18 @@
 /* Effort that was measured at half the nodes misses what has come between: beyond that it is to be measured again. */
 #define CALIBRATION_STALE	2.0
 
+/*
+ * Entries of rows that vacuum would take away, as far as statistics tell:
+ * those that there are more of than rows alive.  In a partial index, or one of
+ * a column with many NULLs, they tell of none.
+ */
 static uint64
-dead_rows(Oid table)
+dead_entries(Oid table, uint64 entries)
 {
-	return (uint64) Max(0, DatumGetInt64(DirectFunctionCall1(pg_stat_get_dead_tuples, ObjectIdGetDatum(table))));
+	int64		live = DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples, ObjectIdGetDatum(table)));
+	int64		dead = DatumGetInt64(DirectFunctionCall1(pg_stat_get_dead_tuples, ObjectIdGetDatum(table)));
+
+	return (uint64) Max(0, Min(dead, (int64) entries - live));
 }
 
 static const char *
@@ -74,7 +82,7 @@ vecidx_health_begin(VecIdxHealth *health, const VecIdxTarget *target, const VecI
 	health->tombstones = count->states[VECIDX_TOMBSTONE];
 	health->unreached = count->unreached;
 	health->entries = count->tids;
-	health->dead = dead_rows(RelationGetRelid(target->table));
+	health->dead = dead_entries(RelationGetRelid(target->table), count->tids);
 	health->drift = count->drift;
 	health->calibrated = handle->tuning.source == VECIDX_TUNED_NOT ? 0 : handle->tuning.nodes;
 	health->target = options.ef_search > 0 ? NAN : options.target_recall;
@@ -102,11 +110,9 @@ rebuild_reason(const VecIdxHealth *health)
 static const char *
 vacuum_reason(const VecIdxHealth *health)
 {
-	uint64		dead = Min(health->dead, health->entries);
-
-	if (dead > DEAD_BAD * health->entries)
-		return psprintf("The table has about " UINT64_FORMAT " rows that are gone, and the index " UINT64_FORMAT " entries",
-						dead, health->entries);
+	if (health->dead > DEAD_BAD * health->entries)
+		return psprintf("About " UINT64_FORMAT " of " UINT64_FORMAT " entries are of rows that are gone",
+						health->dead, health->entries);
 	if (health->tombstones > DEAD_BAD * (health->nodes + health->tombstones))
 		return psprintf("A vacuum was interrupted and has left " UINT64_FORMAT " tombstones", health->tombstones);
 	return NULL;

@@ -21,7 +21,7 @@ typedef struct VecIdxHealth
 	uint64		tombstones;
 	uint64		unreached;
 	uint64		entries;		/* TIDs */
-	uint64		dead;			/* rows of the table that vacuum would take away, as statistics know; 0 on a standby */
+	uint64		dead;			/* of these, of rows that vacuum would take away, as far as statistics tell; 0 on a standby */
 	double		drift;			/* NAN: not known */
 	uint64		calibrated;		/* nodes at the latest calibration; 0: never calibrated */
 	double		target;			/* recall asked for by this session; NAN: by ef_search instead */

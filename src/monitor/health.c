@@ -67,7 +67,7 @@ put_health(ReturnSetInfo *result, Oid index, const VecIdxHealth *health, uint32 
 	add_number(&row, share(health->nodes, health->built));
 	add_count(&row, health->tombstones);
 	add_number(&row, share(health->tombstones, health->nodes + health->tombstones));
-	add_number(&row, share(Min(health->dead, health->entries), health->entries));
+	add_number(&row, share(health->dead, health->entries));
 	add_count(&row, health->unreached);
 	add_number(&row, health->drift);
 	add(&row, Int64GetDatum((int64) health->calibrated), health->calibrated == 0);
