@@ -101,6 +101,7 @@ OBJS = \
 	src/am/spool.o \
 	src/am/cells.o \
 	src/am/load.o \
+	src/am/plan.o \
 	src/am/group.o \
 	src/am/write.o \
 	src/am/build.o \
@@ -118,6 +119,7 @@ OBJS = \
 	src/am/classes.o \
 	src/am/handler.o \
 	src/monitor/open.o \
+	src/monitor/names.o \
 	src/monitor/given.o \
 	src/monitor/lone.o \
 	src/monitor/ranges.o \
@@ -130,6 +132,7 @@ OBJS = \
 	src/monitor/health.o \
 	src/monitor/prewarm.o \
 	src/monitor/residency.o \
+	src/monitor/estimate.o \
 	src/monitor/recalibrate.o \
 	src/monitor/recall.o \
 	src/vecidx.o
@@ -161,7 +164,8 @@ REGRESS = \
 	calibrate \
 	residency \
 	recall \
-	health
+	health \
+	estimate
 
 PGVECTOR_REGRESS = \
 	vector_operators \

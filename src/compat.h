@@ -56,6 +56,13 @@ typedef RelFileNode VecIdxLocator;
 #define VecIdxRestrictSearchPath() ((void) 0)
 #endif
 
+/* Since 16 this can give its errors back.  Callers include utils/regproc.h. */
+#if PG_VERSION_NUM >= 160000
+#define VecIdxNameList(text) stringToQualifiedNameList(text, NULL)
+#else
+#define VecIdxNameList(text) stringToQualifiedNameList(text)
+#endif
+
 /* Callers include catalog/pg_class.h and utils/acl.h. */
 #if PG_VERSION_NUM >= 160000
 #define VecIdxOwnsRelation(relid, role) object_ownercheck(RelationRelationId, relid, role)

@@ -67,35 +67,6 @@ metric_name(const Info *info)
 }
 
 static const char *
-rerank_name(const Info *info)
-{
-	switch ((VecIdxRerank) info->fixed.rerank)
-	{
-		case VECIDX_RERANK_NONE:
-			return "none, codes are exact";
-		case VECIDX_RERANK_SQ4:
-			return "sq4";
-		case VECIDX_RERANK_SQ8:
-			return "sq8";
-		case VECIDX_RERANK_HALF:
-			return "half";
-		case VECIDX_RERANK_FLOAT:
-			return "float";
-	}
-	return "unknown";
-}
-
-static const char *
-quantizer_name(const Info *info)
-{
-	if (info->fixed.metric == VECIDX_HAMMING)
-		return "bits";
-	if (info->fixed.bits == 0)
-		return "not known before the first row";
-	return psprintf("rabitq%u", info->fixed.bits);
-}
-
-static const char *
 quantizer_reason(const Info *info)
 {
 	const VecIdxMetaFixed *fixed = &info->fixed;
@@ -121,9 +92,9 @@ put_choices(Info *info)
 	put(info, "format version", psprintf("%u", info->handle->version));
 	put(info, "dimensions", fixed->dimensions == 0 ? "not known before the first row" : psprintf("%u", fixed->dimensions));
 	put(info, "metric", metric_name(info));
-	put(info, "quantizer", quantizer_name(info));
+	put(info, "quantizer", vecidx_quantizer_name(fixed));
 	put(info, "quantizer chosen", quantizer_reason(info));
-	put(info, "rerank", rerank_name(info));
+	put(info, "rerank", vecidx_rerank_name(fixed));
 	if (fixed->filter_columns > 0)
 		put(info, "filter columns", psprintf("%u, %u bytes a row", fixed->filter_columns, fixed->filter_size));
 	put(info, "m", psprintf("%u", fixed->m));

@@ -25,7 +25,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
-#include "utils/rls.h"
 #include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
@@ -576,23 +575,6 @@ vecidx_measure_classes(VecIdxMeasure *measure, int column, VecIdxClass *classes)
 
 /* Begin and end. */
 
-/* What is measured would tell of rows that the caller may not see; and in the guise of the owner all rows must be there. */
-static void
-require_all_rows(Relation table)
-{
-	Oid			id = RelationGetRelid(table);
-	bool		caller = check_enable_rls(id, GetUserId(), true) == RLS_ENABLED;
-
-	if (!caller && check_enable_rls(id, table->rd_rel->relowner, true) != RLS_ENABLED)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-			 errmsg("row-level security is active for table \"%s\"", RelationGetRelationName(table)),
-			 errdetail("Recall is measured among all rows, by queries that run as the owner of the table."),
-			 caller ? errhint("Ask as the owner of the table, or as a role with BYPASSRLS.") :
-			 errhint("It holds for the owner, too, unless ALTER TABLE sets NO FORCE ROW LEVEL SECURITY.")));
-}
-
 static void
 set(const char *name, const char *value)
 {
@@ -605,7 +587,8 @@ vecidx_measure_begin(const VecIdxTarget *target, int k)
 	VecIdxMeasure *measure;
 	VecIdxGuise guise;
 
-	require_all_rows(target->table);
+	vecidx_monitor_require_all_rows(target->table,
+									"Recall is measured among all rows, by queries that run as the owner of the table.");
 	vecidx_guise_take(&guise, target->table);
 	SPI_connect();
 	measure = palloc0(sizeof(VecIdxMeasure));

@@ -36,6 +36,13 @@ extern void vecidx_monitor_check_reader(Oid table);
 extern void vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock);
 extern void vecidx_monitor_close(VecIdxTarget *target);
 
+/* Errors where policies hide rows of the table from the caller, or from its owner; "detail" is a sentence that says why that matters. */
+extern void vecidx_monitor_require_all_rows(Relation table, const char *detail);
+
+/* names.c: what options call what an index has. */
+extern const char *vecidx_rerank_name(const VecIdxMetaFixed *fixed);
+extern const char *vecidx_quantizer_name(const VecIdxMetaFixed *fixed);
+
 /* Errors unless queries may use the index. */
 extern void vecidx_monitor_require_valid(const VecIdxTarget *target);
 
