@@ -404,7 +404,7 @@ summarize(const Sums *sums)
 		return result;
 	variance = Max(0.0, (sums->squares + MISSED_RECALL * MISSED_RECALL) / n - mean * mean) * n / (n - 1);
 	half = student_quantile(n - 1) * sqrt(variance / n);
-	result.recall = sums->recall / sums->queries;
+	result.recall = rint(sums->recall / sums->queries * 1e12) / 1e12; /* sums of tenths are a little off */
 	result.low = Max(0.0, Min(mean - half, result.recall));
 	result.high = Min(1.0, Max(mean + half, result.recall));
 	result.worst = sums->worst;
