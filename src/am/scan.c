@@ -246,15 +246,11 @@ next_batch_end(const DistanceScan *state)
 	return state->stats.k > 0 ? (uint32) state->stats.k : VECIDX_FIRST_BATCH;
 }
 
-/* A filter takes away some of the ways to a node, which calibration had: the aim is above the target by this part of the misses. */
-#define FILTERED_AIM		0.2
-
 static VecIdxEffort
 find_effort(const DistanceScan *state, uint32 wanted)
 {
-	double		target = state->options.target_recall;
-	double		aim = state->filter != NULL ? target + FILTERED_AIM * (1 - target) : target;
-	VecIdxEffort effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search, aim, wanted);
+	VecIdxEffort effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search,
+											   state->options.target_recall, wanted);
 
 	effort.stop.shift = state->shift;
 	return effort;
@@ -368,6 +364,9 @@ sift_on(DistanceScan *state)
 	among = find_effort(state, vecidx_scan_filter_among(state->filter, &state->store, state->batch_end));
 	state->stats.slack = vecidx_effort_slack(&among);
 	state->stats.switched = vecidx_scan_filter_sift(state->filter, &state->effort, &among, state->batch_end);
+	/* far from the query, where a narrow sift looks, nodes are many at about the same distance */
+	if (state->filter->sift.narrow)
+		state->stats.rerank_factor = state->rank.factor = 1;
 	if (state->stats.switched == VECIDX_SWITCH_NONE)
 		vecidx_rank_take(&state->rank, &state->search);
 	else
