@@ -61,7 +61,7 @@ PG_FUNCTION_INFO_V1(vecidx_estimate);
  * third of on a machine that does nothing else.
  */
 #define PAIRS_A_ROW			24000.0
-#define PAIRS_A_QUERY		2.4e5
+#define PAIRS_A_QUERY		4.5e5
 #define HELD_SHARE			16	/* at most one row in so many is a query */
 
 /* Sketches and rows that are multiplied with each other to see how long that takes; the fastest of several rounds counts. */

@@ -46,7 +46,7 @@ SELECT k, used, recall, low, high, worst FROM vecidx_recall('${table}_embedding'
 SELECT nodes, built_nodes, tombstones, unreachable_nodes, drift, calibrated_nodes, format_version
 FROM vecidx_health WHERE index = '${table}_embedding'::regclass;
 SELECT recall FROM vecidx_health('${table}_embedding', true);
-SELECT kind, pages FROM vecidx_residency('${table}_embedding') ORDER BY kind;
+SELECT sum(bytes) = pg_relation_size('${table}_embedding'), sum(buffer_bytes) > 0 FROM vecidx_residency('${table}_embedding');
 SELECT rows, quantizer, index_bytes FROM vecidx_estimate('$table', 'embedding');
 EOT
 }
