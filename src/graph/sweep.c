@@ -28,12 +28,6 @@ vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node)
 		sweep->returned[node / 8] |= 1 << node % 8;
 }
 
-/*
- * A sweep has time, and is what small tables get: its bounds are twice as
- * wide as a walk's, so that next to none fails to hold.
- */
-#define SWEEP_CAUTION	2.0f
-
 static int
 compare_estimates(const void *a, const void *b)
 {
@@ -66,12 +60,9 @@ halve(Kept *kept)
 static inline void
 keep(Kept *kept, const VecIdxCandidate *candidate)
 {
-	VecIdxCandidate *place = &kept->candidate[kept->count];
-
 	if (candidate->estimate > kept->worst)
 		return;
-	*place = *candidate;
-	place->bound *= SWEEP_CAUTION;
+	kept->candidate[kept->count] = *candidate;
 	if (++kept->count == 2 * kept->room)
 		halve(kept);
 }
