@@ -63,6 +63,7 @@ OBJS = \
 	src/page/handle.o \
 	src/page/slot.o \
 	src/page/peek.o \
+	src/page/resident.o \
 	src/page/filter.o \
 	src/filter/encode.o \
 	src/filter/shape.o \
@@ -106,6 +107,7 @@ OBJS = \
 	src/am/spool.o \
 	src/am/cells.o \
 	src/am/load.o \
+	src/am/plan.o \
 	src/am/group.o \
 	src/am/write.o \
 	src/am/build.o \
@@ -124,12 +126,26 @@ OBJS = \
 	src/am/classes.o \
 	src/am/handler.o \
 	src/monitor/open.o \
+	src/monitor/names.o \
+	src/monitor/given.o \
+	src/monitor/lone.o \
+	src/monitor/ranges.o \
 	src/monitor/check.o \
 	src/monitor/drift.o \
+	src/monitor/count.o \
+	src/monitor/measure.o \
+	src/monitor/advice.o \
 	src/monitor/info.o \
+	src/monitor/health.o \
 	src/monitor/prewarm.o \
+<<<<<<< HEAD
 	src/monitor/stat.o \
+=======
+	src/monitor/residency.o \
+	src/monitor/estimate.o \
+>>>>>>> br
 	src/monitor/recalibrate.o \
+	src/monitor/recall.o \
 	src/vecidx.o
 
 EXTENSION = vecidx vecidx_pgvector
@@ -158,7 +174,11 @@ REGRESS = \
 	cost \
 	check \
 	prewarm \
-	calibrate
+	calibrate \
+	residency \
+	recall \
+	health \
+	estimate
 
 PGVECTOR_REGRESS = \
 	vector_operators \
@@ -176,6 +196,7 @@ ISOLATION = \
 	cursor_vacuum \
 	cursor_walk \
 	entry_delete \
+	health \
 	insert_insert \
 	insert_vacuum \
 	rollback \

@@ -24,6 +24,65 @@ CREATE FUNCTION vecidx_prewarm(index regclass, what text DEFAULT 'all')
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 4;
 COMMENT ON FUNCTION vecidx_prewarm(regclass, text) IS 'load the pages of a vecidx index into shared buffers';
 
+CREATE FUNCTION vecidx_recall(index regclass, INOUT k integer DEFAULT 10, sample integer DEFAULT 100, filter_column name DEFAULT NULL,
+		OUT filter_value text, OUT used integer, OUT recall float8, OUT low float8, OUT high float8, OUT worst float8,
+		OUT search_ms float8, OUT exact_ms float8)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_recall_by_rows' LANGUAGE C VOLATILE ROWS 1 COST 100000;
+COMMENT ON FUNCTION vecidx_recall(regclass, integer, integer, name) IS
+	'share of the k nearest rows that searches find now, with rows of the table as queries: mean, interval at 95 percent, worst, time of a search and of an exact answer';
+
+CREATE FUNCTION vecidx_recall(index regclass, queries anyarray, INOUT k integer DEFAULT 10, filter_column name DEFAULT NULL,
+		OUT filter_value text, OUT used integer, OUT recall float8, OUT low float8, OUT high float8, OUT worst float8,
+		OUT search_ms float8, OUT exact_ms float8)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'vecidx_recall_by_queries' LANGUAGE C VOLATILE ROWS 1 COST 100000;
+COMMENT ON FUNCTION vecidx_recall(regclass, anyarray, integer, name) IS
+	'share of the k nearest rows that searches find now, with given queries (of more than 10,000, as many evenly spread)';
+
+CREATE FUNCTION vecidx_health(INOUT index regclass, measure_recall boolean DEFAULT false,
+		OUT nodes bigint, OUT built_nodes bigint, OUT growth float8, OUT tombstones bigint,
+		OUT tombstone_share float8, OUT dead_share float8, OUT unreachable_nodes bigint, OUT drift float8,
+		OUT calibrated_nodes bigint, OUT target_recall float8, OUT recall float8, OUT recall_low float8, OUT recall_high float8,
+		OUT format_version integer, OUT advice text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 1 COST 10000;
+COMMENT ON FUNCTION vecidx_health(regclass, boolean) IS
+	'how a vecidx index has fared since it was built, and what to do about it; on request with a measurement of its recall';
+
+-- OFFSET 0: nothing is asked about an index before it is known that the user may
+CREATE VIEW vecidx_health AS
+	SELECT health.*
+	FROM (SELECT c.oid
+		FROM pg_catalog.pg_class AS c
+			JOIN pg_catalog.pg_am AS a ON a.oid = c.relam AND a.amname = 'vecidx'
+			JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
+			JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
+		WHERE c.relkind = 'i'
+			AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
+			AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())
+			AND pg_catalog.pg_relation_size(c.oid) > 0
+			AND (pg_catalog.has_table_privilege(t.oid, 'SELECT') OR pg_catalog.pg_has_role(t.relowner, 'USAGE'))
+		OFFSET 0) AS i
+		CROSS JOIN LATERAL vecidx_health(i.oid) AS health;
+GRANT SELECT ON vecidx_health TO PUBLIC;
+COMMENT ON VIEW vecidx_health IS 'how the vecidx indexes of the database that the user may read have fared';
+
+CREATE FUNCTION vecidx_estimate("table" regclass, "column" name, opclass text DEFAULT NULL, options text DEFAULT NULL,
+		INOUT rows bigint DEFAULT NULL,
+		OUT dimensions integer, OUT operator_class text, OUT quantizer text, OUT rerank text, OUT index_bytes bigint,
+		OUT hot_bytes bigint, OUT build_memory bigint, OUT build_parts integer, OUT build_seconds float8,
+		OUT target_recall float8, OUT expected_recall float8)
+	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE COST 100000;
+COMMENT ON FUNCTION vecidx_estimate(regclass, name, text, text, bigint) IS
+	'what a vecidx index of a column would be, by a sample of its rows';
+
+CREATE FUNCTION vecidx_residency(index regclass)
+	RETURNS TABLE (kind text, pages bigint, bytes bigint, buffer_bytes bigint, cache_bytes bigint)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 7;
+COMMENT ON FUNCTION vecidx_residency(regclass) IS
+	'pages of a vecidx index by kind, and how much of them is in shared buffers and in the cache of the operating system';
+
 CREATE FUNCTION vecidx_calibrate(index regclass) RETURNS integer
 	AS 'MODULE_PATHNAME', 'vecidx_calibrate_by_rows' LANGUAGE C STRICT VOLATILE;
 COMMENT ON FUNCTION vecidx_calibrate(regclass) IS

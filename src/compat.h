@@ -36,6 +36,13 @@ typedef Oid VecIdxFileNumber;
 #define VecIdxInitBufferTag(tag, locator, block) INIT_BUFFERTAG(*(tag), locator, MAIN_FORKNUM, block)
 #endif
 
+/* Path of the first file of a relation's main fork, palloc'd.  Callers include common/relpath.h. */
+#if PG_VERSION_NUM >= 180000
+#define VecIdxRelationPath(rel) pstrdup(relpathbackend((rel)->rd_locator, (rel)->rd_backend, MAIN_FORKNUM).str)
+#else
+#define VecIdxRelationPath(rel) relpathbackend(VecIdxRelationLocator(rel), (rel)->rd_backend, MAIN_FORKNUM)
+#endif
+
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn __attribute__((noreturn))
 #endif
@@ -51,6 +58,13 @@ typedef Oid VecIdxFileNumber;
 #define VecIdxRestrictSearchPath() RestrictSearchPath()
 #else
 #define VecIdxRestrictSearchPath() ((void) 0)
+#endif
+
+/* Since 16 this can give its errors back.  Callers include utils/regproc.h. */
+#if PG_VERSION_NUM >= 160000
+#define VecIdxNameList(text) stringToQualifiedNameList(text, NULL)
+#else
+#define VecIdxNameList(text) stringToQualifiedNameList(text)
 #endif
 
 /* Callers include catalog/pg_class.h and utils/acl.h. */

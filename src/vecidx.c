@@ -12,6 +12,7 @@
 #include "am/keys.h"
 #include "am/limit.h"
 #include "am/pause.h"
+#include "monitor/lone.h"
 #include "options.h"
 #include "quant/quant.h"
 #include "shared/state.h"
@@ -37,4 +38,5 @@ _PG_init(void)
 	vecidx_limit_init();
 	vecidx_explain_init();
 	vecidx_shared_init();
+	vecidx_lone_init();
 }

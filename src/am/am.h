@@ -28,7 +28,8 @@ extern void vecidx_row_check_columns(Relation index);
  * Decodes a datum into floats that may be indexed or sought: checks
  * dimensions (if expected > 0), finiteness, and normalizes for cosine.
  * Returns palloc'd floats and sets *dimensions, or NULL for a row that has no
- * place in the index (cosine of a zero vector).
+ * place in the index (cosine of a zero vector).  Errors name the index, or,
+ * where there is none yet, the table that is given in its place.
  */
 extern float *vecidx_row_decode(Relation index, const VecIdxDecoder *decoder, VecIdxMetric metric,
 								Datum value, int expected, int *dimensions);

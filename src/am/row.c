@@ -84,11 +84,15 @@ vecidx_row_decode(Relation index, const VecIdxDecoder *decoder, VecIdxMetric met
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("vector must have at least 1 dimension"),
+				 index->rd_rel->relkind != RELKIND_INDEX ? 0 :
 				 errdetail("Index \"%s\" cannot hold or look for an empty one.", RelationGetRelationName(index))));
 	if (expected > 0 && *dimensions != expected)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
+				 index->rd_rel->relkind == RELKIND_INDEX ?
 				 errmsg("vector has %d dimensions, but index \"%s\" has %d",
+						*dimensions, RelationGetRelationName(index), expected) :
+				 errmsg("vector has %d dimensions, but others of table \"%s\" have %d",
 						*dimensions, RelationGetRelationName(index), expected)));
 	row = palloc(*dimensions * sizeof(float));
 	decoder->decode(flat, row);

@@ -19,7 +19,7 @@
 typedef struct VecIdxSampleSource
 {
 	Relation	heap;
-	Relation	index;
+	Relation	index;			/* or the table, where there is no index yet */
 	IndexInfo  *info;			/* ii_Concurrent: the rows that a snapshot sees */
 	const VecIdxType *type;
 	MemoryContext row_context;	/* reset after each row */

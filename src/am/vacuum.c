@@ -428,6 +428,20 @@ clean_chains(Vacuum *vacuum)
 	}
 }
 
+/* The metapage counts tombstones from here on: if no repair follows, the next vacuum sees that one is due. */
+static void
+count_tombstones(Vacuum *vacuum, uint32 buried)
+{
+	VecIdxEdit	edit;
+	VecIdxMeta *meta;
+
+	vecidx_edit_begin(&edit, vacuum->handle->index, true);
+	meta = vecidx_meta_edit(&edit, vacuum->handle);
+	meta->state.tombstones += buried;
+	vecidx_meta_changed(meta, vacuum->handle);
+	vecidx_edit_finish(&edit);
+}
+
 IndexBulkDeleteResult *
 vecidx_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 				  IndexBulkDeleteCallback callback, void *state)
@@ -441,6 +455,8 @@ vecidx_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum->callback_state = state;
 	vecidx_phases_next(&vacuum->phases, "taking out dead rows");
 	remove_dead_tids(vacuum);
+	if (vacuum->done.made > 0)
+		count_tombstones(vacuum, vacuum->done.made);
 	vecidx_phases_next(&vacuum->phases, NULL);
 	stats->num_index_tuples = vacuum->stats->num_index_tuples;
 	stats->tuples_removed += vacuum->stats->tuples_removed;
@@ -942,21 +958,30 @@ tell_result(const Vacuum *vacuum)
 					vacuum->done.freed, vacuum->nodes)));
 }
 
+/* Repairs after rows have died; or, if none had (stats is NULL), what a vacuum that was interrupted has left. */
 IndexBulkDeleteResult *
 vecidx_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
 	Vacuum	   *vacuum;
 
-	/* stats is NULL when no row had died */
-	if (info->analyze_only || stats == NULL)
+	if (info->analyze_only)
 		return stats;
 	vacuum = begin_vacuum(info);
-	if (vacuum->nodes > 0)
-		repair_graph(vacuum);
-	vecidx_phases_next(&vacuum->phases, NULL);
-	vacuum->done.finished = true;
-	tell_result(vacuum);
-	stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	if (stats != NULL || vacuum->handle->state.tombstones > 0)
+	{
+		if (vacuum->nodes > 0)
+			repair_graph(vacuum);
+		vecidx_phases_next(&vacuum->phases, NULL);
+		if (stats == NULL)
+		{
+			stats = palloc0(sizeof(IndexBulkDeleteResult));
+			stats->num_index_tuples = info->num_heap_tuples;
+			stats->estimated_count = true;
+		}
+		vacuum->done.finished = true;
+		tell_result(vacuum);
+		stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	}
 	MemoryContextDelete(vacuum->context);
 	return stats;
 }

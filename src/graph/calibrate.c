@@ -354,8 +354,8 @@ run_queries(Trial *trial, uint32 count, int stride, int first)
 	}
 }
 
-static double
-aim_of(double target, double neighbours)
+double
+vecidx_calibrate_aim(double target, double neighbours)
 {
 	return target + Min((1 - target) * SAFETY, SAFETY_MOST) +
 		SAFETY_ERRORS * sqrt(target * (1 - target) / neighbours);
@@ -379,7 +379,7 @@ static bool
 is_enough(const Trial *trial, int run)
 {
 	const Series *series = &trial->series;
-	double		aim = aim_of(vecidx_effort_targets[VECIDX_TARGETS - 1], series->neighbours);
+	double		aim = vecidx_calibrate_aim(vecidx_effort_targets[VECIDX_TARGETS - 1], series->neighbours);
 
 	return series->outcome[run][FACTORS - 1].recall[0] >= aim ||
 		series->outcome[run][FACTORS - 2].recall[1] >= aim ||
@@ -468,7 +468,7 @@ best_recall(const Series *series)
 static VecIdxMetaEffort
 choose_effort(const Series *series, double target)
 {
-	double		aim = Min(aim_of(target, series->neighbours), best_recall(series) - 0.0005);
+	double		aim = Min(vecidx_calibrate_aim(target, series->neighbours), best_recall(series) - 0.0005);
 	Way			best = {.cost = -1};
 
 	for (int exact = 0; exact <= 1; exact++)

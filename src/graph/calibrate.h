@@ -18,6 +18,9 @@
 /* With fewer rows nothing is calibrated: searches look at all of them. */
 #define VECIDX_CALIBRATE_MIN_ROWS	1000
 
+/* The recall that is aimed at for a target, where it is measured by that many neighbours. */
+extern double vecidx_calibrate_aim(double target, double neighbours);
+
 /* Settles the truth and fills in the tuning; its source stays "not" if there is nothing to go by. */
 extern void vecidx_calibrate(VecIdxHandle *handle, VecIdxTruth *truth, VecIdxTuningSource source, VecIdxMetaTuning *tuning);
 

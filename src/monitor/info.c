@@ -7,18 +7,17 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "fmgr.h"
 #include "funcapi.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "graph/effort.h"
-#include "monitor/monitor.h"
+#include "monitor/advice.h"
 #include "page/meta.h"
-#include "page/slot.h"
 
 PG_FUNCTION_INFO_V1(vecidx_info);
 
@@ -31,12 +30,8 @@ typedef struct Info
 	VecIdxMetaFixed fixed;
 	VecIdxMetaState state;		/* when the call began */
 
-	/* counted */
-	uint32		states[VECIDX_EXTENSION + 1];	/* slots in each state */
-	uint64		tids;
-	uint8	   *live;			/* bitmaps by node id */
-	uint8	   *reached;
-	VecIdxDrift drift;
+	VecIdxCount count;
+	VecIdxHealth health;
 } Info;
 
 /* value may be NULL. */
@@ -50,85 +45,6 @@ put(Info *info, const char *property, const char *value)
 	nulls[1] = value == NULL;
 	values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(value);
 	tuplestore_putvalues(info->result->setResult, info->result->setDesc, values, nulls);
-}
-
-/* Counting. */
-
-static void
-visit_adjacency(void *state, uint32 id, const void *bytes)
-{
-	Info	   *info = state;
-	const VecIdxAdjacencySlot *slot = bytes;
-
-	if (slot->state > VECIDX_EXTENSION)
-		return;
-	info->states[slot->state]++;
-	vecidx_drift_note(&info->drift, info->handle, slot);
-	if (slot->state == VECIDX_LIVE)
-		info->live[id / 8] |= 1 << id % 8;
-	if (slot->state == VECIDX_LIVE || slot->state == VECIDX_EXTENSION)
-		info->tids += slot->tids;
-}
-
-/* Marks a node; returns false if it was marked before, or is younger than the call. */
-static bool
-mark_reached(Info *info, uint32 node)
-{
-	if (node >= info->state.nodes || (info->reached[node / 8] & 1 << node % 8) != 0)
-		return false;
-	info->reached[node / 8] |= 1 << node % 8;
-	return true;
-}
-
-/* Goes from the entry node along all links of level 0. */
-static void
-reach_nodes(Info *info)
-{
-	uint32	   *queue = palloc_extended((Size) info->state.nodes * sizeof(uint32), MCXT_ALLOC_HUGE);
-	VecIdxAdjacencySlot *slot = palloc(info->handle->layout.run[VECIDX_RUN_ADJACENCY].size);
-	const uint32 *neighbours = VecIdxAdjacencyNeighbours(slot);
-	uint32		count = 0;
-
-	if (mark_reached(info, info->state.entry))
-		queue[count++] = info->state.entry;
-	for (uint32 done = 0; done < count; done++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		vecidx_slot_read(info->handle, VECIDX_RUN_ADJACENCY, queue[done], slot);
-		if (slot->state != VECIDX_LIVE && slot->state != VECIDX_TOMBSTONE)
-			continue;
-		for (uint32 i = 0; i < Min(slot->neighbours, 2 * info->fixed.m); i++)
-		{
-			if (mark_reached(info, neighbours[i]))
-				queue[count++] = neighbours[i];
-		}
-	}
-	pfree(slot);
-	pfree(queue);
-}
-
-static void
-count_slots(Info *info)
-{
-	Size		size = info->state.nodes / 8 + 1;
-
-	info->live = palloc_extended(size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	info->reached = palloc_extended(size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	if (info->state.nodes == 0)
-		return;
-	info->drift.stride = 1;
-	vecidx_monitor_visit(info->handle, VECIDX_RUN_ADJACENCY, info->state.nodes, visit_adjacency, info);
-	reach_nodes(info);
-}
-
-static uint32
-count_unreached(const Info *info)
-{
-	uint32		count = 0;
-
-	for (uint32 id = 0; id < info->state.nodes; id++)
-		count += (info->live[id / 8] & ~info->reached[id / 8] & 1 << id % 8) != 0;
-	return count;
 }
 
 /* What was chosen when the index was built. */
@@ -148,35 +64,6 @@ metric_name(const Info *info)
 			return "Hamming";
 	}
 	return "unknown";
-}
-
-static const char *
-rerank_name(const Info *info)
-{
-	switch ((VecIdxRerank) info->fixed.rerank)
-	{
-		case VECIDX_RERANK_NONE:
-			return "none, codes are exact";
-		case VECIDX_RERANK_SQ4:
-			return "sq4";
-		case VECIDX_RERANK_SQ8:
-			return "sq8";
-		case VECIDX_RERANK_HALF:
-			return "half";
-		case VECIDX_RERANK_FLOAT:
-			return "float";
-	}
-	return "unknown";
-}
-
-static const char *
-quantizer_name(const Info *info)
-{
-	if (info->fixed.metric == VECIDX_HAMMING)
-		return "bits";
-	if (info->fixed.bits == 0)
-		return "not known before the first row";
-	return psprintf("rabitq%u", info->fixed.bits);
 }
 
 static const char *
@@ -205,9 +92,9 @@ put_choices(Info *info)
 	put(info, "format version", psprintf("%u", info->handle->version));
 	put(info, "dimensions", fixed->dimensions == 0 ? "not known before the first row" : psprintf("%u", fixed->dimensions));
 	put(info, "metric", metric_name(info));
-	put(info, "quantizer", quantizer_name(info));
+	put(info, "quantizer", vecidx_quantizer_name(fixed));
 	put(info, "quantizer chosen", quantizer_reason(info));
-	put(info, "rerank", rerank_name(info));
+	put(info, "rerank", vecidx_rerank_name(fixed));
 	if (fixed->filter_columns > 0)
 		put(info, "filter columns", psprintf("%u, %u bytes a row", fixed->filter_columns, fixed->filter_size));
 	put(info, "m", psprintf("%u", fixed->m));
@@ -231,7 +118,7 @@ describe_levels(const Info *info)
 	StringInfoData text;
 
 	initStringInfo(&text);
-	appendStringInfo(&text, "0: %u", info->states[VECIDX_LIVE] + info->states[VECIDX_TOMBSTONE]);
+	appendStringInfo(&text, "0: %u", info->count.states[VECIDX_LIVE] + info->count.states[VECIDX_TOMBSTONE]);
 	for (int level = 1; level <= VECIDX_MAX_LEVEL && info->state.level_nodes[level] > 0; level++)
 		appendStringInfo(&text, ", %d: %u", level, info->state.level_nodes[level]);
 	return text.data;
@@ -240,12 +127,12 @@ describe_levels(const Info *info)
 static void
 put_contents(Info *info)
 {
-	put(info, "nodes", psprintf("%u", info->states[VECIDX_LIVE]));
-	put(info, "tombstones", psprintf("%u", info->states[VECIDX_TOMBSTONE]));
-	put(info, "extensions", psprintf("%u", info->states[VECIDX_EXTENSION]));
-	put(info, "free slots", psprintf("%u", info->states[VECIDX_FREE]));
-	put(info, "TIDs", psprintf(UINT64_FORMAT, info->tids));
-	put(info, "unreachable nodes", psprintf("%u", count_unreached(info)));
+	put(info, "nodes", psprintf("%u", info->count.states[VECIDX_LIVE]));
+	put(info, "tombstones", psprintf("%u", info->count.states[VECIDX_TOMBSTONE]));
+	put(info, "extensions", psprintf("%u", info->count.states[VECIDX_EXTENSION]));
+	put(info, "free slots", psprintf("%u", info->count.states[VECIDX_FREE]));
+	put(info, "TIDs", psprintf(UINT64_FORMAT, info->count.tids));
+	put(info, "unreachable nodes", psprintf("%u", info->count.unreached));
 	put(info, "nodes by level", describe_levels(info));
 	put(info, "entry", describe_entry(info));
 }
@@ -273,7 +160,7 @@ put_space(Info *info)
 {
 	uint32		room = info->fixed.dimensions > 0 ? vecidx_meta_node_room(info->handle) : 0;
 	uint64		file = RelationGetNumberOfBlocks(info->index);
-	uint32		nodes = info->states[VECIDX_LIVE];
+	uint32		nodes = info->count.states[VECIDX_LIVE];
 
 	put(info, "extents", psprintf("%u, with room for %u nodes", info->state.extents, room));
 	put_pages(info, "pages", file);
@@ -328,29 +215,18 @@ put_calibration(Info *info)
 		put(info, psprintf("effort for recall %.3f", vecidx_effort_targets[i]), describe_effort(tuning->effort[i]));
 }
 
-/* Is it time to build the index anew? */
+/* Is it time to do something about the index? */
 static void
-put_drift(Info *info)
+put_health(Info *info)
 {
-	double		drift;
+	double		drift = info->count.drift;
 
-	if (info->drift.count < VECIDX_DRIFT_LEAST || info->fixed.metric == VECIDX_HAMMING)
-	{
-		put(info, "drift", NULL);
-		put(info, "advice", NULL);
-		return;
-	}
-	drift = vecidx_drift_measure(&info->drift, info->handle);
-	put(info, "drift", psprintf("%.3f", drift));
-	put(info, "advice", drift <= VECIDX_DRIFT_BAD ? NULL :
-		psprintf("Codes are relative to the centre of other rows (drift %.3f, at most %.1f is good): REINDEX INDEX CONCURRENTLY %s;",
-				 drift, VECIDX_DRIFT_BAD,
-				 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(info->index)),
-											RelationGetRelationName(info->index))));
+	put(info, "drift", isnan(drift) ? NULL : psprintf("%.3f", drift));
+	put(info, "advice", vecidx_advice(&info->health));
 }
 
 static void
-describe_index(Info *info)
+describe_index(Info *info, const VecIdxTarget *target)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx info", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -359,12 +235,13 @@ describe_index(Info *info)
 	vecidx_handle_release_with(info->handle, context);
 	info->fixed = info->handle->fixed;
 	info->state = info->handle->state;
-	count_slots(info);
+	vecidx_count(info->handle, &info->count);
+	vecidx_health_begin(&info->health, target, info->handle, &info->count);
 	put_choices(info);
 	put_contents(info);
 	put_space(info);
 	put_calibration(info);
-	put_drift(info);
+	put_health(info);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
@@ -382,7 +259,7 @@ vecidx_info(PG_FUNCTION_ARGS)
 	vecidx_monitor_open(&target, index, table, AccessShareLock);
 	info.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	info.index = target.index;
-	describe_index(&info);
+	describe_index(&info, &target);
 	vecidx_monitor_close(&target);
 	return (Datum) 0;
 }

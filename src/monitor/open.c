@@ -13,7 +13,9 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 
 #include "am/am.h"
@@ -100,6 +102,48 @@ vecidx_monitor_close(VecIdxTarget *target)
 {
 	index_close(target->index, AccessShareLock);
 	table_close(target->table, target->lock);
+}
+
+void
+vecidx_monitor_require_valid(const VecIdxTarget *target)
+{
+	if (!target->index->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not valid", RelationGetRelationName(target->index)),
+				 errhint("Please REINDEX it.")));
+}
+
+void
+vecidx_monitor_require_all_rows(Relation table, const char *detail)
+{
+	Oid			id = RelationGetRelid(table);
+	bool		caller = check_enable_rls(id, GetUserId(), true) == RLS_ENABLED;
+
+	if (!caller && check_enable_rls(id, table->rd_rel->relowner, true) != RLS_ENABLED)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("row-level security is active for table \"%s\"", RelationGetRelationName(table)),
+			 errdetail_internal("%s", detail),
+			 caller ? errhint("Ask as the owner of the table, or as a role with BYPASSRLS.") :
+			 errhint("It holds for the owner, too, unless ALTER TABLE sets NO FORCE ROW LEVEL SECURITY.")));
+}
+
+void
+vecidx_guise_take(VecIdxGuise *guise, Relation table)
+{
+	GetUserIdAndSecContext(&guise->user, &guise->security);
+	SetUserIdAndSecContext(table->rd_rel->relowner, guise->security | SECURITY_RESTRICTED_OPERATION);
+	guise->settings = NewGUCNestLevel();
+	VecIdxRestrictSearchPath();
+}
+
+void
+vecidx_guise_drop(const VecIdxGuise *guise)
+{
+	AtEOXact_GUC(false, guise->settings);
+	SetUserIdAndSecContext(guise->user, guise->security);
 }
 
 /* Copies what a page holds of a slot or of several, from its first slot on. */

@@ -21,7 +21,6 @@
 
 #include "compat.h"
 #include "monitor/monitor.h"
-#include "page/meta.h"
 
 #ifdef VECIDX_HAS_READ_STREAM
 #include "storage/read_stream.h"
@@ -45,18 +44,9 @@ typedef enum PartKind
 
 static const char *const part_names[PARTS] = {"entry", "codes", "adjacency", "filters", "rerank"};
 
-typedef struct BlockRange
-{
-	BlockNumber first;
-	BlockNumber count;
-} BlockRange;
-
 typedef struct Part
 {
-	BlockRange *ranges;
-	uint32		range_count;
-	uint32		range_room;
-	uint64		pages;			/* sum of the ranges */
+	VecIdxRanges pages;
 	uint64		touched;		/* of these, in buffers when it was their turn */
 	uint64		loaded;			/* of these, read for it */
 } Part;
@@ -76,7 +66,6 @@ typedef struct Prewarm
 	/* fixed once planned */
 	Relation	index;
 	VecIdxHandle *handle;
-	BlockNumber file;			/* blocks */
 	int			chosen;			/* bits of parts */
 	uint64		planned;		/* pages of all parts chosen */
 	uint64		room;			/* buffers that may be taken */
@@ -143,81 +132,25 @@ require_choices(const char *what)
 
 /* Which pages there are. */
 
-/* A crash may have cut off pages that nothing was written to yet. */
-static void
-add_range(Prewarm *prewarm, PartKind kind, BlockNumber first, BlockNumber count)
-{
-	Part	   *part = &prewarm->part[kind];
-
-	if (first >= prewarm->file || count == 0)
-		return;
-	if (part->range_count == part->range_room)
-	{
-		part->range_room = Max(16, part->range_room * 2);
-		part->ranges = part->ranges == NULL
-			? palloc(part->range_room * sizeof(BlockRange))
-			: repalloc(part->ranges, part->range_room * sizeof(BlockRange));
-	}
-	part->ranges[part->range_count].first = first;
-	part->ranges[part->range_count].count = Min(count, prewarm->file - first);
-	part->pages += part->ranges[part->range_count].count;
-	part->range_count++;
-}
-
-/* The pages of a run, in each extent, that hold its first "end" slots. */
-static void
-add_run(Prewarm *prewarm, PartKind kind, VecIdxRunKind run, uint32 end)
-{
-	const VecIdxLayout *layout = &prewarm->handle->layout;
-
-	for (uint32 extent = 0; extent < prewarm->handle->extents; extent++)
-	{
-		uint32		first = vecidx_layout_first(layout, extent, run);
-		uint32		capacity = vecidx_layout_capacity(layout, extent, run);
-		BlockNumber start = vecidx_layout_run_start(layout, extent, run);
-		VecIdxPlace last;
-
-		if (layout->run[run].span == 0 || capacity == 0 || first >= end)
-			continue;
-		last = vecidx_layout_place(layout, run, first + Min(capacity, end - first) - 1);
-		add_range(prewarm, kind, prewarm->handle->extent[extent] + start,
-				  last.block + layout->run[run].span - start);
-	}
-}
-
-static void
-add_directories(Prewarm *prewarm)
-{
-	const VecIdxMeta *meta;
-	Page		page;
-	Buffer		buffer;
-
-	if (prewarm->handle->state.directories == 0)
-		return;
-	buffer = vecidx_buffer_share(prewarm->index, VECIDX_METAPAGE_BLOCK, VECIDX_PAGE_META, 0, &page);
-	meta = vecidx_meta_get(prewarm->index, page);
-	for (uint32 i = 0; i < Min(meta->state.directories, VECIDX_META_DIRECTORIES); i++)
-		add_range(prewarm, PART_ENTRY, meta->directory[i], 1);
-	vecidx_buffer_release(buffer);
-}
-
 static void
 plan_parts(Prewarm *prewarm)
 {
 	const VecIdxHandle *handle = prewarm->handle;
+	uint32		nodes = handle->state.nodes;
+	Part	   *part = prewarm->part;
 
-	add_range(prewarm, PART_ENTRY, VECIDX_METAPAGE_BLOCK, 1);
-	add_range(prewarm, PART_ENTRY, handle->fixed.centroid_block, handle->fixed.centroid_pages);
-	add_directories(prewarm);
-	add_run(prewarm, PART_ENTRY, VECIDX_RUN_UPPER, handle->state.uppers);
-	add_run(prewarm, PART_CODES, VECIDX_RUN_CODE, handle->state.nodes);
-	add_run(prewarm, PART_ADJACENCY, VECIDX_RUN_ADJACENCY, handle->state.nodes);
-	add_run(prewarm, PART_FILTERS, VECIDX_RUN_FILTER, handle->state.nodes);
-	add_run(prewarm, PART_RERANK, VECIDX_RUN_RERANK, handle->state.nodes);
+	for (int kind = 0; kind < PARTS; kind++)
+		part[kind].pages.file = RelationGetNumberOfBlocks(prewarm->index);
+	vecidx_ranges_add_meta(&part[PART_ENTRY].pages, handle);
+	vecidx_ranges_add_run(&part[PART_ENTRY].pages, handle, VECIDX_RUN_UPPER, handle->state.uppers);
+	vecidx_ranges_add_run(&part[PART_CODES].pages, handle, VECIDX_RUN_CODE, nodes);
+	vecidx_ranges_add_run(&part[PART_ADJACENCY].pages, handle, VECIDX_RUN_ADJACENCY, nodes);
+	vecidx_ranges_add_run(&part[PART_FILTERS].pages, handle, VECIDX_RUN_FILTER, nodes);
+	vecidx_ranges_add_run(&part[PART_RERANK].pages, handle, VECIDX_RUN_RERANK, nodes);
 	for (int kind = 0; kind < PARTS; kind++)
 	{
 		if (prewarm->chosen & PART_BIT(kind))
-			prewarm->planned += prewarm->part[kind].pages;
+			prewarm->planned += part[kind].pages.total;
 	}
 }
 
@@ -240,7 +173,7 @@ buffer_room(Relation index)
 /* A place in a part's pages that goes no farther than "limit" pages. */
 typedef struct Cursor
 {
-	const Part *part;
+	const VecIdxRanges *pages;
 	uint32		range;
 	BlockNumber within;
 	uint64		taken;
@@ -250,11 +183,11 @@ typedef struct Cursor
 static BlockNumber
 cursor_next(Cursor *cursor)
 {
-	const BlockRange *range;
+	const VecIdxRange *range;
 
-	if (cursor->taken >= Min(cursor->limit, cursor->part->pages))
+	if (cursor->taken >= Min(cursor->limit, cursor->pages->total))
 		return InvalidBlockNumber;
-	range = &cursor->part->ranges[cursor->range];
+	range = &cursor->pages->range[cursor->range];
 	if (cursor->within == range->count)
 	{
 		cursor->range++;
@@ -386,7 +319,7 @@ load_part(Prewarm *prewarm, Part *part)
 {
 	Reader		reader = {0};
 
-	reader.cursor.part = part;
+	reader.cursor.pages = &part->pages;
 	reader.cursor.limit = prewarm->evicting ? 0 : prewarm->room - prewarm->touched;
 	reader_begin(&reader, prewarm->index);
 	for (;;)
@@ -435,10 +368,10 @@ put_part(ReturnSetInfo *result, PartKind kind, const Part *part)
 	bool		nulls[5] = {false};
 
 	values[0] = CStringGetTextDatum(part_names[kind]);
-	values[1] = Int64GetDatum((int64) part->pages);
+	values[1] = Int64GetDatum((int64) part->pages.total);
 	values[2] = Int64GetDatum((int64) part->touched);
 	values[3] = Int64GetDatum((int64) part->loaded);
-	values[4] = Int64GetDatum((int64) part->pages * BLCKSZ);
+	values[4] = Int64GetDatum((int64) part->pages.total * BLCKSZ);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
@@ -452,7 +385,6 @@ prewarm_index(Prewarm *prewarm, ReturnSetInfo *result)
 
 	prewarm->handle = vecidx_handle_acquire(prewarm->index);
 	vecidx_handle_release_with(prewarm->handle, context);
-	prewarm->file = RelationGetNumberOfBlocks(prewarm->index);
 	prewarm->room = buffer_room(prewarm->index);
 	plan_parts(prewarm);
 	prewarm->part[PART_ENTRY].loaded = pages_read() - before;

@@ -64,44 +64,6 @@ typedef struct Calibration
 
 /* Queries that the user gives. */
 
-/* How to read them. */
-typedef struct Given
-{
-	ArrayType  *array;
-	const VecIdxDecoder *decoder;
-	int			slice;			/* dimensions of the array that make one query */
-	int			count;
-} Given;
-
-/* The decoder of what one query of the array is, or NULL for what cannot be one. */
-static const VecIdxDecoder *
-given_decoder(Relation index, const ArrayType *array)
-{
-	Oid			element = ARR_ELEMTYPE(array);
-	Oid			input = index->rd_opcintype[0];
-
-	if (vecidx_type_array_decoder(input) != NULL)
-		return vecidx_type_array_decoder(get_array_type(element));
-	return getBaseType(element) == input ? &vecidx_row_type(index)->decoder : NULL;
-}
-
-pg_noreturn static void
-report_type(Relation index, const ArrayType *array)
-{
-	Oid			input = index->rd_opcintype[0];
-	Oid			wanted = get_element_type(input);
-
-	ereport(ERROR,
-			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("array of %s holds no queries for index \"%s\", which is on %s",
-					format_type_be(ARR_ELEMTYPE(array)), RelationGetRelationName(index), format_type_be(input)),
-			 OidIsValid(wanted) ?
-			 errhint("Pass a two-dimensional array of %s, such as array_agg() over a column of type %s makes.",
-					 format_type_be(wanted), format_type_be(input)) :
-			 errhint("Pass an array of %s, such as array_agg() over a column of that type makes.",
-					 format_type_be(input))));
-}
-
 static void
 require_queries(int count)
 {
@@ -114,49 +76,15 @@ require_queries(int count)
 			 errhint("Pass some hundred queries like those that are to come.")));
 }
 
-/* Errors unless the array has a query's type, shape and enough of them. */
-static Given
-look_at_given(Relation index, ArrayType *array)
-{
-	Given		given = {array, given_decoder(index, array), 0, 0};
-
-	if (given.decoder == NULL)
-		report_type(index, array);
-	if (OidIsValid(get_element_type(index->rd_opcintype[0])))
-		given.slice = 1;
-	given.count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
-	if (given.slice > 0 && given.count > 0)
-	{
-		if (ARR_NDIM(array) != 2)
-			ereport(ERROR,
-					(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-					 errmsg("queries must be a two-dimensional array, with one query in each row"),
-					 errdetail("The array has %d dimensions.", ARR_NDIM(array))));
-		given.count = ARR_DIMS(array)[0];
-	}
-	require_queries(given.count);
-	return given;
-}
-
+/* One that has no place in the index is left out. */
 static void
-tell_query(void *position)
+take_query(void *state, Datum value, const VecIdxGiven *given)
 {
-	errcontext("query %d of those to calibrate with", *(const int *) position);
-}
-
-/* One query, counted from 1.  One that has no place in the index is left out. */
-static void
-take_query(Calibration *calibration, const Given *given, Datum value, bool isnull, int position)
-{
+	Calibration *calibration = state;
 	VecIdxTruth *truth = calibration->truth;
 	float	   *row;
 	int			dimensions;
 
-	if (isnull)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("queries must not contain nulls"),
-				 errdetail("Query %d is null.", position)));
 	row = vecidx_row_decode(calibration->index, given->decoder, calibration->type->metric, value,
 							calibration->dimensions, &dimensions);
 	if (row != NULL)
@@ -165,36 +93,12 @@ take_query(Calibration *calibration, const Given *given, Datum value, bool isnul
 
 /* Takes at most QUERIES_MOST of the queries, evenly spread. */
 static void
-take_given(Calibration *calibration, const Given *given)
+take_given(Calibration *calibration, const VecIdxGiven *given)
 {
-	int			wanted = Min(given->count, QUERIES_MOST);
-	ArrayIterator iterator = array_create_iterator(given->array, given->slice, NULL);
-	MemoryContext old;
-	ErrorContextCallback context;
-	Datum		value;
-	bool		isnull;
-	int			position = 0;
-	int			taken = 0;
-
-	calibration->truth = vecidx_truth_create(calibration->type->metric, calibration->dimensions, wanted);
+	calibration->truth = vecidx_truth_create(calibration->type->metric, calibration->dimensions,
+											 Min(given->count, QUERIES_MOST));
 	calibration->truth->count = 0;
-	context.callback = tell_query;
-	context.arg = &position;
-	context.previous = error_context_stack;
-	error_context_stack = &context;
-	old = MemoryContextSwitchTo(calibration->row_context);
-	while (array_iterate(iterator, &value, &isnull))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (position++ == (int64) taken * given->count / wanted)
-		{
-			take_query(calibration, given, value, isnull, position);
-			taken++;
-		}
-		MemoryContextReset(calibration->row_context);
-	}
-	MemoryContextSwitchTo(old);
-	error_context_stack = context.previous;
+	vecidx_given_visit(given, QUERIES_MOST, take_query, calibration);
 	require_queries(calibration->truth->count);
 }
 
@@ -307,7 +211,7 @@ prepare(Calibration *calibration, const VecIdxTarget *target)
 
 /* Returns the number of queries used; 0: nothing was measured, for want of rows. */
 static int
-measure(Calibration *calibration, const Given *given)
+measure(Calibration *calibration, const VecIdxGiven *given)
 {
 	VecIdxMetaTuning tuning;
 
@@ -340,7 +244,9 @@ calibrate_index(const VecIdxTarget *target, ArrayType *queries)
 	prepare(&calibration, target);
 	if (queries != NULL)
 	{
-		Given		given = look_at_given(target->index, queries);
+		VecIdxGiven given = vecidx_given_look(target->index, queries);
+
+		require_queries(given.count);
 
 		used = measure(&calibration, &given);
 	}
@@ -355,42 +261,22 @@ calibrate_index(const VecIdxTarget *target, ArrayType *queries)
 	return used;
 }
 
-/* The functions in the index's expressions and predicate are run as the table's owner, as CREATE INDEX does. */
-static int
-calibrate_as_owner(const VecIdxTarget *target, ArrayType *queries)
-{
-	Oid			user;
-	int			security;
-	int			settings;
-	int			used;
-
-	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(target->table->rd_rel->relowner, security | SECURITY_RESTRICTED_OPERATION);
-	settings = NewGUCNestLevel();
-	VecIdxRestrictSearchPath();
-	used = calibrate_index(target, queries);
-	AtEOXact_GUC(false, settings);
-	SetUserIdAndSecContext(user, security);
-	return used;
-}
-
 static int
 recalibrate(Oid index, ArrayType *queries)
 {
 	Oid			table = vecidx_monitor_table(index);
 	VecIdxTarget target;
+	VecIdxGuise guise;
 	int			used;
 
 	PreventCommandDuringRecovery("vecidx_calibrate()");
 	if (!VecIdxOwnsRelation(index, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index));
 	vecidx_monitor_open(&target, index, table, ShareUpdateExclusiveLock);
-	if (!target.index->rd_index->indisvalid)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index \"%s\" is not valid", RelationGetRelationName(target.index)),
-				 errhint("Please REINDEX it.")));
-	used = calibrate_as_owner(&target, queries);
+	vecidx_monitor_require_valid(&target);
+	vecidx_guise_take(&guise, target.table);
+	used = calibrate_index(&target, queries);
+	vecidx_guise_drop(&guise);
 	vecidx_monitor_close(&target);
 	return used;
 }

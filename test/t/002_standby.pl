@@ -36,6 +36,21 @@ SELECT array_agg(id) FROM (SELECT id FROM $table ORDER BY embedding <-> array_fi
 EOT
 }
 
+# What the functions that look at an index in use tell of a table's.
+sub looks
+{
+	my ($node, $table) = @_;
+
+	return $node->safe_psql('postgres', <<EOT);
+SELECT k, used, recall, low, high, worst FROM vecidx_recall('${table}_embedding', 10, 50);
+SELECT nodes, built_nodes, tombstones, unreachable_nodes, drift, calibrated_nodes, format_version
+FROM vecidx_health WHERE index = '${table}_embedding'::regclass;
+SELECT recall FROM vecidx_health('${table}_embedding', true);
+SELECT sum(bytes) = pg_relation_size('${table}_embedding'), sum(buffer_bytes) > 0 FROM vecidx_residency('${table}_embedding');
+SELECT rows, quantizer, index_bytes FROM vecidx_estimate('$table', 'embedding');
+EOT
+}
+
 # What clients of the standby do: searches, and comparisons of index and table.
 my @reads = (
 	[ 'search', 10, 'SELECT id FROM TABLE ORDER BY embedding <-> (SELECT random_vector(DIMENSIONS)) LIMIT 50;' ],
@@ -96,6 +111,10 @@ foreach my $table (@tables)
 	is( $standby->safe_psql('postgres', "SELECT vecidx_check('${table}_embedding')"),
 		$primary->safe_psql('postgres', "SELECT vecidx_check('${table}_embedding')"),
 		"primary and standby count the same nodes of table $table");
+	my $looks = looks($primary, $table);
+
+	like($looks, qr/^10\|50\|(1|0\.[89])/, "recall is measured on the primary, table $table");
+	is(looks($standby, $table), $looks, "primary and standby tell the same of table $table");
 }
 
 # The standby takes over, in the middle of a load whose last changes it may

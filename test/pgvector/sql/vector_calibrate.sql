@@ -44,6 +44,18 @@ SELECT vecidx_calibrate('calibrate_v', array_agg(h)) FROM calibrate_q;
 SELECT vecidx_calibrate('calibrate_h', array_agg(h::real[])) FROM calibrate_q;
 SELECT vecidx_calibrate('calibrate_b', array_agg(b)) FROM calibrate_q WHERE id <= 5003;
 
+-- recall and estimates
+SELECT used, recall > 0.85 AS finds, low < recall AS below FROM vecidx_recall('calibrate_v', (SELECT array_agg(v) FROM calibrate_q));
+SELECT used, recall > 0.85 AS finds FROM vecidx_recall('calibrate_h', (SELECT array_agg(h) FROM calibrate_q));
+SELECT used, recall > 0.85 AS finds FROM vecidx_recall('calibrate_b', (SELECT array_agg(b) FROM calibrate_q));
+SELECT used, recall > 0.85 AS finds FROM vecidx_recall('calibrate_b', sample => 20);
+SELECT vecidx_recall('calibrate_v', (SELECT array_agg(h) FROM calibrate_q));
+SELECT e.operator_class, e.quantizer = (SELECT value FROM vecidx_info(i) WHERE property = 'quantizer') AS same_quantizer,
+	e.index_bytes / pg_relation_size(i)::float8 BETWEEN 0.95 AND 1.05 AS bytes
+FROM (VALUES ('v', 'vector_cosine_ops', 'calibrate_v'::regclass), ('h', NULL, 'calibrate_h'), ('b', NULL, 'calibrate_b')) AS c (name, class, i),
+	vecidx_estimate('calibrate_t', c.name::name, c.class) AS e;
+SELECT index, nodes > 1000 AS nodes, advice FROM vecidx_health WHERE index::text LIKE 'calibrate_%' ORDER BY index::text;
+
 DROP TABLE calibrate_t, calibrate_q;
 DROP FUNCTION calibrate_info(regclass);
 DROP FUNCTION calibrate_bits(int, int);

@@ -1,0 +1,130 @@
+--
+-- vecidx_health: each advice when it is due, and not before; who may ask.
+-- Unreachable nodes and tombstones are in the isolation test of that name,
+-- drift is in "check".
+--
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS vecidx;
+RESET client_min_messages;
+
+CREATE TABLE health_t (id int PRIMARY KEY, v real[]) WITH (autovacuum_enabled = off);
+CREATE FUNCTION health_add(first int, last int) RETURNS void LANGUAGE sql AS
+	$$INSERT INTO health_t SELECT i, test_vector(i, 24) FROM generate_series(first, last) i$$;
+CREATE FUNCTION health_advice(index text DEFAULT 'health_i') RETURNS text LANGUAGE sql VOLATILE AS
+	$$SELECT advice FROM vecidx_health(index::regclass)$$;
+
+-- Built from rows: nothing to do.  All columns.
+SELECT health_add(1, 1500);
+CREATE INDEX health_i ON health_t USING vecidx (v real_l2_ops) WITH (m = 8, ef_construction = 40);
+SELECT index, nodes, built_nodes, growth, tombstones, tombstone_share, dead_share, unreachable_nodes < 15 AS reached, drift,
+	calibrated_nodes BETWEEN 1300 AND 1500 AS calibrated, target_recall, recall, recall_low, recall_high, format_version, advice
+FROM vecidx_health('health_i');
+SELECT recall BETWEEN 0.9 AND 1 AS recall, recall_low < recall AND recall <= recall_high AS "interval", advice FROM vecidx_health('health_i', true);
+SET vecidx.ef_search = 40;
+SELECT target_recall, recall > 0.9 AS recall, advice FROM vecidx_health('health_i', measure_recall => true);
+RESET vecidx.ef_search;
+
+-- A stale calibration: of half the nodes.
+SELECT calibrated_nodes AS calibrated FROM vecidx_health('health_i') \gset
+SELECT health_add(1501, 2 * :calibrated);
+SELECT nodes = 2 * :calibrated AS twice, advice FROM vecidx_health('health_i');
+SELECT health_add(2 * :calibrated + 1, 2 * :calibrated + 1);
+SELECT regexp_replace(advice, '[0-9]+', 'n', 'g') FROM vecidx_health('health_i');
+SELECT vecidx_calibrate('health_i') >= 64 AS calibrated;
+SELECT health_advice();
+
+-- Grown to four times what it was.
+DROP INDEX health_i;
+DELETE FROM health_t WHERE id > 500;
+SELECT pg_stat_force_next_flush();
+VACUUM health_t;
+CREATE INDEX health_i ON health_t USING vecidx (v real_l2_ops) WITH (m = 8, ef_construction = 40);
+SELECT health_add(501, 1000);
+SELECT nodes, built_nodes, calibrated_nodes, advice FROM vecidx_health('health_i');
+-- from here on a calibration is worth it
+SELECT health_add(1001, 1001);
+SELECT health_advice();
+SELECT vecidx_calibrate('health_i') >= 62 AS calibrated;
+SELECT health_add(1002, 2000);
+SELECT nodes, growth, advice FROM vecidx_health('health_i');
+SELECT health_add(2001, 2001);
+SELECT nodes, growth > 4 AS grown, advice FROM vecidx_health('health_i');
+REINDEX INDEX health_i;
+SELECT nodes, growth, advice FROM vecidx_health('health_i');
+
+-- Rows that are gone: a fifth of the entries.
+DELETE FROM health_t WHERE id <= 400;
+SELECT pg_stat_force_next_flush();
+SELECT round(dead_share::numeric, 2) AS dead, advice FROM vecidx_health('health_i');
+DELETE FROM health_t WHERE id = 401;
+SELECT pg_stat_force_next_flush();
+SELECT health_advice();
+VACUUM health_t;
+SELECT nodes, dead_share, tombstones, advice FROM vecidx_health('health_i');
+
+-- Recall below its target: calibrated with what is easy, and asked for what is not.
+SELECT vecidx_calibrate('health_i', array_agg(array_fill(1e6::real, '{24}'))) FROM generate_series(1, 20);
+SELECT health_advice();
+SET vecidx.target_recall = 0.98;
+SELECT recall_high < target_recall AS low, regexp_replace(advice, '0\.[0-9]+', 'n', 'g') AS advice FROM vecidx_health('health_i', true);
+SELECT vecidx_calibrate('health_i') >= 64 AS calibrated;
+SELECT recall_high < target_recall AS low, advice FROM vecidx_health('health_i', true);
+RESET vecidx.target_recall;
+
+-- Built without rows.
+CREATE TABLE health_empty (v real[]);
+CREATE INDEX "health ""Empty" ON health_empty USING vecidx (v real_l2_ops);
+SELECT * FROM vecidx_health('"health ""Empty"', true) \gx
+INSERT INTO health_empty SELECT test_vector(i, 24) FROM generate_series(1, 1000) i;
+SELECT nodes, built_nodes, growth, drift IS NOT NULL AS drift FROM vecidx_health('"health ""Empty"');
+DROP TABLE health_empty;
+-- around the origin, so that nothing has drifted
+CREATE TABLE health_empty (v real[]);
+CREATE INDEX "health ""Empty" ON health_empty USING vecidx (v real_l2_ops);
+INSERT INTO health_empty SELECT (SELECT array_agg(x - 127.5) FROM unnest(test_vector(i, 24)) AS x) FROM generate_series(1, 1000) i;
+SELECT nodes, built_nodes, growth, round(drift::numeric, 1) AS drift, advice FROM vecidx_health('"health ""Empty"');
+INSERT INTO health_empty SELECT (SELECT array_agg(x - 127.5) FROM unnest(test_vector(i, 24)) AS x) FROM generate_series(1001, 1001) i;
+SELECT health_advice('"health ""Empty"');
+REINDEX INDEX "health ""Empty";
+SELECT health_advice('"health ""Empty"');
+DROP TABLE health_empty;
+
+-- vecidx_info says the same.
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'health_i'::regclass;
+SELECT health_advice();
+SELECT value = health_advice() AS same FROM vecidx_info('health_i') WHERE property = 'advice';
+UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'health_i'::regclass;
+
+-- The view: all indexes that the user may read.
+CREATE TABLE health_other (v real[]);
+CREATE INDEX health_other_i ON health_other USING vecidx (v real_l2_ops);
+CREATE TEMPORARY TABLE health_temp (v real[]);
+CREATE INDEX health_temp_i ON health_temp USING vecidx (v real_l2_ops);
+SELECT index FROM vecidx_health WHERE index::text LIKE 'health_%' ORDER BY index::text COLLATE "C";
+SELECT h.* = v.* AS same FROM vecidx_health('health_i') AS h JOIN vecidx_health AS v USING (index);
+CREATE ROLE regress_vecidx_none;
+CREATE ROLE regress_vecidx_reader;
+GRANT SELECT ON health_t TO regress_vecidx_reader;
+SET ROLE regress_vecidx_reader;
+SELECT index FROM vecidx_health;
+SELECT nodes FROM vecidx_health('health_i', true);
+SELECT vecidx_health('health_other_i');
+SET ROLE regress_vecidx_none;
+SELECT index FROM vecidx_health;
+SELECT vecidx_health('health_i');
+RESET ROLE;
+
+-- Not what it is for.
+SELECT vecidx_health('health_t');
+SELECT vecidx_health('health_t_pkey');
+SELECT vecidx_health(4294967295);
+SELECT count(*) FROM vecidx_health(NULL);
+CREATE TABLE health_parent (v real[]) PARTITION BY HASH (v);
+CREATE INDEX health_parent_i ON health_parent USING vecidx (v real_l2_ops);
+SELECT vecidx_health('health_parent_i');
+
+SELECT vecidx_check('health_i') > 1000 AS checked;
+DROP TABLE health_t, health_other, health_temp, health_parent;
+DROP FUNCTION health_add(int, int);
+DROP FUNCTION health_advice(text);
+DROP ROLE regress_vecidx_none, regress_vecidx_reader;

@@ -1,0 +1,38 @@
+/*
+ * advice.h
+ *	  What is wrong with an index, and what to do about it.
+ */
+#ifndef VECIDX_ADVICE_H
+#define VECIDX_ADVICE_H
+
+#include "postgres.h"
+
+#include "monitor/measure.h"
+#include "monitor/monitor.h"
+
+typedef struct VecIdxHealth
+{
+	const char *index;			/* qualified and quoted, as is */
+	const char *table;
+	bool		valid;
+	bool		exact;			/* codes say all (Hamming): nothing about them can go stale */
+	uint64		nodes;			/* live */
+	uint64		built;			/* that the build made; 0: it found no rows */
+	uint64		tombstones;
+	uint64		unreached;
+	uint64		entries;		/* TIDs */
+	uint64		dead;			/* of these, of rows that vacuum would take away, as far as statistics tell; 0 on a standby */
+	double		drift;			/* NAN: not known */
+	uint64		calibrated;		/* nodes at the latest calibration; 0: never calibrated */
+	double		target;			/* recall asked for by this session; NAN: by ef_search instead */
+	VecIdxRecall recall;		/* as measured; queries 0: not measured */
+} VecIdxHealth;
+
+/* Fills in all but the recall, which is not measured. */
+extern void vecidx_health_begin(VecIdxHealth *health, const VecIdxTarget *target, const VecIdxHandle *handle,
+								const VecIdxCount *count);
+
+/* A sentence with a command for what matters most; NULL if there is nothing to do. */
+extern const char *vecidx_advice(const VecIdxHealth *health);
+
+#endif							/* VECIDX_ADVICE_H */

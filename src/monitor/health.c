@@ -1,0 +1,125 @@
+/*
+ * health.c
+ *	  vecidx_health: how an index has fared since it was built, in one row.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "fmgr.h"
+#include "funcapi.h"
+#include "utils/memutils.h"
+#include "utils/builtins.h"
+
+#include "compat.h"
+#include "monitor/advice.h"
+
+PG_FUNCTION_INFO_V1(vecidx_health);
+
+/* A cheap measurement: rows used as queries, and neighbours asked for. */
+#define RECALL_QUERIES	50
+#define RECALL_K		10
+
+/* A row of the result under way. */
+typedef struct Row
+{
+	Datum		values[16];
+	bool		nulls[16];
+	int			count;
+} Row;
+
+static void
+add(Row *row, Datum value, bool isnull)
+{
+	row->values[row->count] = isnull ? (Datum) 0 : value;
+	row->nulls[row->count++] = isnull;
+}
+
+static void
+add_count(Row *row, uint64 count)
+{
+	add(row, Int64GetDatum((int64) count), false);
+}
+
+/* NAN is NULL. */
+static void
+add_number(Row *row, double number)
+{
+	add(row, Float8GetDatum(number), isnan(number));
+}
+
+static double
+share(uint64 part, uint64 whole)
+{
+	return whole == 0 ? NAN : (double) part / whole;
+}
+
+static void
+put_health(ReturnSetInfo *result, Oid index, const VecIdxHealth *health, uint32 version)
+{
+	bool		measured = health->recall.queries > 0;
+	const char *advice = vecidx_advice(health);
+	Row			row = {.count = 0};
+
+	add(&row, ObjectIdGetDatum(index), false);
+	add_count(&row, health->nodes);
+	add_count(&row, health->built);
+	add_number(&row, share(health->nodes, health->built));
+	add_count(&row, health->tombstones);
+	add_number(&row, share(health->tombstones, health->nodes + health->tombstones));
+	add_number(&row, share(health->dead, health->entries));
+	add_count(&row, health->unreached);
+	add_number(&row, health->drift);
+	add(&row, Int64GetDatum((int64) health->calibrated), health->calibrated == 0);
+	add_number(&row, health->target);
+	add_number(&row, measured ? health->recall.recall : NAN);
+	add_number(&row, measured ? health->recall.low : NAN);
+	add_number(&row, measured ? health->recall.high : NAN);
+	add(&row, Int32GetDatum((int32) version), false);
+	add(&row, advice != NULL ? CStringGetTextDatum(advice) : (Datum) 0, advice == NULL);
+	tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
+}
+
+static void
+measure_recall(const VecIdxTarget *target, VecIdxHealth *health)
+{
+	VecIdxMeasure *measure = vecidx_measure_begin(target, RECALL_K);
+
+	if (vecidx_measure_draw(measure, RECALL_QUERIES) > 0)
+		health->recall = vecidx_measure_recall(measure, 0, NULL);
+	vecidx_measure_end(measure);
+}
+
+static void
+look_at_index(const VecIdxTarget *target, bool recall, ReturnSetInfo *result)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx health", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	VecIdxHandle *handle = vecidx_handle_acquire(target->index);
+	VecIdxHealth health;
+	VecIdxCount count;
+
+	vecidx_handle_release_with(handle, context);
+	vecidx_count(handle, &count);
+	vecidx_health_begin(&health, target, handle, &count);
+	if (recall && health.valid)
+		measure_recall(target, &health);
+	put_health(result, RelationGetRelid(target->index), &health, handle->version);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+Datum
+vecidx_health(PG_FUNCTION_ARGS)
+{
+	Oid			index = PG_GETARG_OID(0);
+	Oid			table = vecidx_monitor_table(index);
+	VecIdxTarget target;
+
+	vecidx_monitor_check_reader(table);
+	InitMaterializedSRF(fcinfo, 0);
+	vecidx_monitor_open(&target, index, table, AccessShareLock);
+	look_at_index(&target, PG_GETARG_BOOL(1), (ReturnSetInfo *) fcinfo->resultinfo);
+	vecidx_monitor_close(&target);
+	return (Datum) 0;
+}
