@@ -138,12 +138,9 @@ OBJS = \
 	src/monitor/info.o \
 	src/monitor/health.o \
 	src/monitor/prewarm.o \
-<<<<<<< HEAD
 	src/monitor/stat.o \
-=======
 	src/monitor/residency.o \
 	src/monitor/estimate.o \
->>>>>>> br
 	src/monitor/recalibrate.o \
 	src/monitor/recall.o \
 	src/vecidx.o
