@@ -85,6 +85,7 @@ OBJS = \
 	src/graph/sift.o \
 	src/graph/effort.o \
 	src/graph/truth.o \
+	src/graph/trial.o \
 	src/graph/calibrate.o \
 	src/options.o \
 	src/am/row.o \

@@ -64,6 +64,7 @@
 #define PIECE_POINTS		1
 #define PIECE_LISTS			2
 #define PIECE_POOLS			3
+#define PIECE_SHEET			4
 
 /* Cells may have so many times more points than the sample makes believe. */
 #define CELL_SLACK			1.15
@@ -86,7 +87,8 @@ typedef enum BuildStep
 	STEP_BACK,
 	STEP_FINISH,
 	STEP_TELL,
-	STEP_END_LISTS
+	STEP_END_LISTS,
+	STEP_CALIBRATE
 } BuildStep;
 
 /* What the team shares; then the quantizer, the sketcher, and what the offsets tell. */
@@ -133,13 +135,14 @@ typedef struct Build
 	VecIdxLoad	load;
 	VecIdxPoints points;
 	VecIdxLevels levels;
+	VecIdxHandle *handle;		/* once there are pages */
+	VecIdxTrial *trial;			/* once queries are run */
 
 	/* the leader's */
 	VecIdxMetaFixed fixed;
 	float	   *centroid;
 	VecIdxTableSample sample;
 	VecIdxRoll	roll;
-	VecIdxHandle *handle;		/* once there are pages */
 	double		heap_rows;
 	double		rows;			/* indexed */
 } Build;
@@ -580,6 +583,31 @@ put_list(void *state, const VecIdxWoven *woven)
 	vecidx_load_put_list(&build->load, &build->points, woven);
 }
 
+static void
+open_handle(Build *build)
+{
+	build->handle = vecidx_handle_acquire(build->index);
+	vecidx_handle_release_with(build->handle, CurrentMemoryContext);
+}
+
+/* Helpers learn the settled truth of the leader. */
+static void
+run_queries(Build *build)
+{
+	VecIdxSheet *sheet = vecidx_team_piece(&build->team, PIECE_SHEET);
+
+	if (build->trial == NULL)
+	{
+		if (build->team.number > 0)
+		{
+			vecidx_truth_take_notes(build->plan.truth, shared_notes(build->shared, 0));
+			open_handle(build);
+		}
+		build->trial = vecidx_trial_create(build->handle, build->plan.truth);
+	}
+	vecidx_trial_run(build->trial, sheet, &build->team.state->deal);
+}
+
 /* What every process does in a step. */
 static void
 do_step(void *self, int step)
@@ -622,6 +650,9 @@ do_step(void *self, int step)
 			break;
 		case STEP_END_LISTS:
 			vecidx_load_finish_lists(&build->load);
+			break;
+		case STEP_CALIBRATE:
+			run_queries(build);
 			break;
 	}
 }
@@ -889,19 +920,31 @@ write_graph(Build *build)
 		vecidx_truth_resolve(truth, &build->roll.tids[row], build->roll.ids[row]);
 	}
 	vecidx_roll_free(&build->roll);
-	build->handle = vecidx_handle_acquire(build->index);
-	vecidx_handle_release_with(build->handle, CurrentMemoryContext);
+	open_handle(build);
 	vecidx_reconnect(build->handle);
+}
+
+/* For vecidx_calibrate. */
+static void
+ask_team(void *state)
+{
+	run_step(state, STEP_CALIBRATE);
 }
 
 static void
 calibrate_index(Build *build)
 {
+	VecIdxTruth *truth = build->plan.truth;
+	VecIdxAsking asking = {.run = ask_team,.state = build};
 	VecIdxMetaTuning tuning;
 
 	report_phase(PHASE_CALIBRATE);
 	vecidx_handle_refresh(build->handle);
-	vecidx_calibrate(build->handle, build->plan.truth, VECIDX_TUNED_BY_BUILD, &tuning);
+	vecidx_truth_settle(truth);
+	vecidx_truth_store_notes(truth, shared_notes(build->shared, 0));
+	asking.sheet = vecidx_team_allocate(&build->team, PIECE_SHEET, vecidx_sheet_size(truth->count));
+	vecidx_calibrate(build->handle, truth, &asking, VECIDX_TUNED_BY_BUILD, &tuning);
+	vecidx_team_free(&build->team, PIECE_SHEET);
 	vecidx_meta_tune(build->handle, &tuning, false);
 }
 
@@ -932,8 +975,7 @@ write_no_rows(Build *build)
 {
 	vecidx_build_fixed(build->index, vecidx_row_declared_dimensions(build->index), &build->fixed);
 	vecidx_write_empty(build->index, MAIN_FORKNUM, &build->fixed, false);
-	build->handle = vecidx_handle_acquire(build->index);
-	vecidx_handle_release_with(build->handle, CurrentMemoryContext);
+	open_handle(build);
 }
 
 /* Makes an index of a table from which a sample was drawn. */
@@ -957,21 +999,18 @@ build_from_rows(Build *build)
 	if (build->rows > 0)
 	{
 		make_graph(build);
-		vecidx_team_rest(&build->team);
 		write_graph(build);
 	}
 	else
 		write_no_rows(build);
 	vecidx_load_free(&build->load);
-	vecidx_team_dismiss(&build->team);
 	for (int i = 0; i < VECIDX_TEAM_PIECES; i++)
 		vecidx_team_free(&build->team, i);
+	if (build->plan.truth != NULL && build->rows > 0)
+		calibrate_index(build);
+	vecidx_team_dismiss(&build->team);
 	if (build->plan.truth != NULL)
-	{
-		if (build->rows > 0)
-			calibrate_index(build);
 		insert_held(build, held, filters);
-	}
 }
 
 IndexBuildResult *

@@ -230,6 +230,7 @@ typedef struct Notes
 	{
 		int			kept;
 		bool		skipped;
+		uint32		self;
 	}			query[FLEXIBLE_ARRAY_MEMBER];
 } Notes;
 
@@ -255,6 +256,7 @@ vecidx_truth_store_notes(const VecIdxTruth *truth, void *memory)
 	{
 		notes->query[i].kept = truth->kept[i];
 		notes->query[i].skipped = truth->skipped[i];
+		notes->query[i].self = truth->self[i];
 	}
 	memcpy((char *) memory + notes_head(truth->count), truth->neighbours,
 		   (Size) truth->count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour));
@@ -274,6 +276,24 @@ vecidx_truth_join_notes(VecIdxTruth *truth, const void *memory)
 			offer_neighbour(truth->neighbours + i * VECIDX_TRUTH_KEPT, &truth->kept[i],
 							&neighbours[i * VECIDX_TRUTH_KEPT + j]);
 	}
+}
+
+void
+vecidx_truth_take_notes(VecIdxTruth *truth, const void *memory)
+{
+	const Notes *notes = memory;
+
+	truth->norm = notes->norm;
+	truth->used = 0;
+	for (int i = 0; i < truth->count; i++)
+	{
+		truth->kept[i] = notes->query[i].kept;
+		truth->skipped[i] = notes->query[i].skipped;
+		truth->self[i] = notes->query[i].self;
+		truth->used += !truth->skipped[i];
+	}
+	memcpy(truth->neighbours, (const char *) memory + notes_head(truth->count),
+		   (Size) truth->count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour));
 }
 
 /* Rows that are somebody's neighbours, and the rows that are queries. */

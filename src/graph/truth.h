@@ -76,6 +76,9 @@ extern Size vecidx_truth_notes_size(int count);
 extern void vecidx_truth_store_notes(const VecIdxTruth *truth, void *notes);
 extern void vecidx_truth_join_notes(VecIdxTruth *truth, const void *notes);
 
+/* Takes over what another process has settled of the same queries. */
+extern void vecidx_truth_take_notes(VecIdxTruth *truth, const void *notes);
+
 /* Tells the node of a row, for all that were noted without. */
 extern void vecidx_truth_resolve(VecIdxTruth *truth, ItemPointer tid, uint32 node);
 
