@@ -39,7 +39,6 @@ OBJS = \
 	src/kernel/neon_panels.o \
 	src/kernel/neon_cross.o \
 	src/kernel/choose.o \
-	src/quant/sums.o \
 	src/quant/levels.o \
 	src/quant/half.o \
 	src/quant/plain.o \
@@ -84,6 +83,7 @@ OBJS = \
 	src/graph/sweep.o \
 	src/graph/sift.o \
 	src/graph/effort.o \
+	src/graph/screen.o \
 	src/graph/truth.o \
 	src/graph/trial.o \
 	src/graph/calibrate.o \

@@ -154,11 +154,12 @@ static void
 flush_batch(VecIdxLoad *load)
 {
 	VecIdxLoadBatch *batch = load->batch;
+	VecIdxTruthBatch noted = {batch->rows, batch->sketches, batch->tids, batch->count};
 	uint64		rows;
 
 	vecidx_sketch_rows(load->plan.sketcher, batch->rows, batch->count, batch->products, batch->sketches, batch->keys);
 	if (load->plan.truth != NULL)
-		vecidx_truth_note_rows(load->plan.truth, batch->rows, batch->count, batch->tids);
+		vecidx_truth_note_rows(load->plan.truth, load->plan.sketcher, &noted);
 	for (int i = 0; i < batch->count; i++)
 		write_point(load, i, write_row(load, i));
 	rows = pg_atomic_add_fetch_u64(&load->state->rows, batch->count);
