@@ -101,8 +101,16 @@ OBJS = \
 	src/am/spool.o \
 	src/am/cells.o \
 	src/am/load.o \
+	src/am/roll.o \
 	src/am/group.o \
+	src/am/number.o \
+	src/am/join.o \
 	src/am/write.o \
+	src/am/prepare.o \
+	src/am/share.o \
+	src/am/step.o \
+	src/am/make.o \
+	src/am/finish.o \
 	src/am/build.o \
 	src/am/limit.o \
 	src/am/explain.o \

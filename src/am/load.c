@@ -97,6 +97,7 @@ vecidx_load_init(VecIdxLoad *load, const VecIdxLoadPlan *plan, VecIdxLoadState *
 		largest = Max(largest, load->sizes[kind]);
 	}
 	load->record = palloc0(largest);
+	load->spools[VECIDX_LOAD_ROW][0].keeps = true;
 	init_batch(load);
 }
 
@@ -146,7 +147,7 @@ write_point(VecIdxLoad *load, int i, uint64 hash)
 	vecidx_spool_write(&load->spools[VECIDX_LOAD_HOME][cell], point);
 	if (guest >= 0)
 		vecidx_spool_write(&load->spools[VECIDX_LOAD_GUEST][guest], point);
-	if (point->level > 0)
+	if (point->level > 0 && load->plan.cells > 1)
 		vecidx_spool_write(&load->spools[VECIDX_LOAD_UPPER][0], point);
 }
 
@@ -361,6 +362,46 @@ vecidx_load_upper_points(VecIdxLoad *load, VecIdxPoints *points, VecIdxDeal *dea
 			vecidx_spool_read(&load->spools[VECIDX_LOAD_RAISED][0], Max(from, uppers) - uppers, to - uppers, load->record,
 							  take_point, &reading);
 	}
+}
+
+/* Rows. */
+
+typedef struct RowCopy
+{
+	char	   *to;				/* of record "first" */
+	Size		size;
+	uint64		first;
+} RowCopy;
+
+static void
+copy_row(void *state, uint64 number, const void *record)
+{
+	RowCopy    *copy = state;
+
+	memcpy(copy->to + (number - copy->first) * copy->size, record, copy->size);
+}
+
+void
+vecidx_load_keep(VecIdxLoad *load, VecIdxDeal *deal)
+{
+	RowCopy		copy = {load->kept, load->sizes[VECIDX_LOAD_ROW], 0};
+	uint32		from;
+	uint32		to;
+
+	while (vecidx_deal_take(deal, PIECE, (uint32) vecidx_load_total(load), &from, &to))
+		vecidx_spool_read(&load->spools[VECIDX_LOAD_ROW][0], from, to, load->record, copy_row, &copy);
+}
+
+const char *
+vecidx_load_fetch(VecIdxLoad *load, uint32 row, char *scratch)
+{
+	Size		size = load->sizes[VECIDX_LOAD_ROW];
+	RowCopy		copy = {scratch, size, row};
+
+	if (load->kept != NULL)
+		return load->kept + size * row;
+	vecidx_spool_read(&load->spools[VECIDX_LOAD_ROW][0], row, (uint64) row + 1, load->record, copy_row, &copy);
+	return scratch;
 }
 
 /* Lists. */

@@ -99,6 +99,7 @@ typedef struct VecIdxLoad
 	VecIdxSpool *spools[VECIDX_LOAD_KINDS]; /* one for each cell */
 	struct VecIdxLoadBatch *batch;
 	void	   *record;			/* the largest */
+	char	   *kept;			/* records of all rows, in shared memory; NULL: in files alone */
 } VecIdxLoad;
 
 extern Size vecidx_load_state_size(int cells, int processes);
@@ -109,6 +110,12 @@ extern void vecidx_load_table(VecIdxLoad *load, Relation heap, Relation index, I
 
 /* All rows that were read. */
 extern uint64 vecidx_load_total(VecIdxLoad *load);
+
+/* Reads pieces of all rows into load->kept. */
+extern void vecidx_load_keep(VecIdxLoad *load, VecIdxDeal *deal);
+
+/* The record of a row, by number; scratch has room for one. */
+extern const char *vecidx_load_fetch(VecIdxLoad *load, uint32 row, char *scratch);
 
 /* Points of a cell, or on upper levels: of how many rows. */
 extern uint64 vecidx_load_home(VecIdxLoad *load, int cell);

@@ -165,6 +165,12 @@ vecidx_team_allocate(VecIdxTeam *team, int piece, Size size)
 	return team->piece[piece];
 }
 
+bool
+vecidx_team_has_memory(const VecIdxTeam *team, Size size)
+{
+	return team->alone || has_shared_memory(size);
+}
+
 void *
 vecidx_team_piece(VecIdxTeam *team, int piece)
 {
