@@ -132,21 +132,21 @@ write_point(VecIdxLoad *load, int i, uint64 hash)
 	int			width = load->plan.sketcher->width;
 	const int8 *sketch = batch->sketches + (Size) i * width;
 	VecIdxLoadPoint *point = load->record;
-	int			guest;
 	VecIdxCells cells = {load->plan.cells, width, load->plan.centres};
-	int			cell = vecidx_cells_find(&cells, sketch, &guest);
+	VecIdxCellVisit visit;
 
+	vecidx_cells_find(&cells, sketch, &visit);
 	point->hash = hash;
 	point->key = batch->keys[i];
 	point->place = batch->place++;
 	point->process = (uint16) load->team->number;
-	point->cell = (uint16) cell;
+	point->cell = (uint16) visit.home;
 	point->tid = batch->tids[i];
 	point->level = (uint16) vecidx_points_level(hash, load->plan.m);
 	memcpy(point + 1, sketch, width);
-	vecidx_spool_write(&load->spools[VECIDX_LOAD_HOME][cell], point);
-	if (guest >= 0)
-		vecidx_spool_write(&load->spools[VECIDX_LOAD_GUEST][guest], point);
+	vecidx_spool_write(&load->spools[VECIDX_LOAD_HOME][visit.home], point);
+	for (int j = 0; j < visit.guests; j++)
+		vecidx_spool_write(&load->spools[VECIDX_LOAD_GUEST][visit.guest[j]], point);
 	if (point->level > 0 && load->plan.cells > 1)
 		vecidx_spool_write(&load->spools[VECIDX_LOAD_UPPER][0], point);
 }

@@ -6,9 +6,9 @@
  * table has been read.  So each process of a build writes what it reads to
  * files of its own (spool.h): the vectors once, in order; and the sketches by
  * cell.  A cell is a part of space whose points there is memory for at a time;
- * a build with enough memory has one.  A row that lies between two cells goes
- * to both: to the second as a guest.  Rows that stand on upper levels go to
- * one more, of all cells.
+ * a build with enough memory has one.  A row that lies between cells goes to all
+ * of them: to all but the nearest as a guest.  Where there are several cells,
+ * rows that stand on upper levels go to one more file, of all cells.
  */
 #ifndef VECIDX_LOAD_H
 #define VECIDX_LOAD_H

@@ -70,6 +70,7 @@ add_answer(VecIdxRuns *sums, const VecIdxRuns *answer, int from, int to)
 	for (int run = from; run < to; run++)
 	{
 		sums->expanded[run] += answer->expanded[run];
+		sums->walked[run] += answer->walked[run];
 		for (int i = 0; i < VECIDX_FACTORS; i++)
 		{
 			for (int exact = 0; exact <= 1; exact++)
@@ -87,6 +88,7 @@ divide_sums(VecIdxRuns *sums, int from, int to, int count)
 	for (int run = from; run < to; run++)
 	{
 		sums->expanded[run] /= count;
+		sums->walked[run] /= count;
 		for (int i = 0; i < VECIDX_FACTORS; i++)
 		{
 			for (int exact = 0; exact <= 1; exact++)
@@ -112,6 +114,7 @@ run_queries(Calibration *calibration, int stride, int first)
 	memcpy(sheet->limit, series->limit, sizeof(sheet->limit));
 	calibration->asking->run(calibration->asking->state);
 	memset(average->expanded + first, 0, (VECIDX_SLACKS - first) * sizeof(double));
+	memset(average->walked + first, 0, (VECIDX_SLACKS - first) * sizeof(double));
 	memset(average->outcome + first, 0, (VECIDX_SLACKS - first) * sizeof(average->outcome[0]));
 	for (int query = 0; query < calibration->truth->count; query++)
 	{
@@ -126,63 +129,6 @@ aim_of(double target, double neighbours)
 {
 	return target + Min((1 - target) * SAFETY, SAFETY_MOST) +
 		SAFETY_ERRORS * sqrt(target * (1 - target) / neighbours);
-}
-
-/* Runs that need not find more than the one before them. */
-#define PATIENCE	4
-
-/* The best that a run has reached. */
-static double
-run_recall(const Series *series, int run)
-{
-	const VecIdxOutcome *widest = &series->average.outcome[run][VECIDX_FACTORS - 1];
-
-	return Max(widest->recall[0], widest->recall[1]);
-}
-
-/*
- * Has the last run found all that there is to find, or no more than some
- * before, or met so much that a sweep would be cheaper?
- */
-static bool
-is_enough(const Calibration *calibration, int run)
-{
-	const Series *series = &calibration->series;
-	double		aim = aim_of(vecidx_effort_targets[VECIDX_TARGETS - 1], series->neighbours);
-
-	return series->average.outcome[run][VECIDX_FACTORS - 1].recall[0] >= aim ||
-		series->average.outcome[run][VECIDX_FACTORS - 2].recall[1] >= aim ||
-		(run >= PATIENCE && run_recall(series, run) <= run_recall(series, run - PATIENCE)) ||
-		series->average.expanded[run] * calibration->m > calibration->nodes;
-}
-
-/* So many queries find out how far the others have to go. */
-#define SCOUTS		64
-
-/* From so many results a query on, every other query is enough. */
-#define MANY_RESULTS	100
-
-/*
- * Some of the queries, with one slack more each time, tell how many slacks are
- * wanted and how many nodes a search may expand; then all run.
- */
-static void
-run_series(Calibration *calibration, uint32 count)
-{
-	Series	   *series = &calibration->series;
-	int			stride = count < MANY_RESULTS || calibration->truth->used < SCOUTS ? 1 : 2;
-
-	memset(series, 0, sizeof(Series));
-	calibration->asking->sheet->count = count;
-	series->neighbours = (double) (calibration->truth->used / stride) * count;
-	do
-	{
-		double		before = series->runs == 0 ? count : series->average.expanded[series->runs - 1];
-
-		series->limit[series->runs++] = LIMIT_LEAST + before * LIMIT_TIMES;
-		run_queries(calibration, stride * Max(1, calibration->truth->used / SCOUTS), series->runs - 1);
-	} while (series->runs < VECIDX_SLACKS && !is_enough(calibration, series->runs - 1));
-	run_queries(calibration, stride, 0);
 }
 
 /* A way to reach a target. */
@@ -227,6 +173,86 @@ find_way(const Series *series, double aim, int factor, int exact, Way *way)
 	return true;
 }
 
+/* The cheapest way to reach the aim; its cost is below zero if none does. */
+static Way
+find_cheapest(const Series *series, double aim)
+{
+	Way			best = {.cost = -1};
+
+	for (int exact = 0; exact <= 1; exact++)
+	{
+		for (int i = 0; i < VECIDX_FACTORS; i++)
+		{
+			Way			way;
+
+			if (find_way(series, aim, i, exact, &way) && (best.cost < 0 || way.cost < best.cost))
+				best = way;
+		}
+	}
+	return best;
+}
+
+/* Runs that need not find more than the one before them. */
+#define PATIENCE	4
+
+/* The best that a run has reached. */
+static double
+run_recall(const Series *series, int run)
+{
+	const VecIdxOutcome *widest = &series->average.outcome[run][VECIDX_FACTORS - 1];
+
+	return Max(widest->recall[0], widest->recall[1]);
+}
+
+/*
+ * Has the last run found all that there is to find, or no more than some
+ * before, or met so much that a sweep would be cheaper?  Or does its search
+ * alone cost as much as a way that reaches all targets?  Each later way would
+ * cost more.
+ */
+static bool
+is_enough(const Calibration *calibration, int run)
+{
+	const Series *series = &calibration->series;
+	double		aim = aim_of(vecidx_effort_targets[VECIDX_TARGETS - 1], series->neighbours);
+	Way			known = find_cheapest(series, aim);
+
+	return (known.cost >= 0 && known.cost <= series->average.walked[run]) ||
+		series->average.outcome[run][VECIDX_FACTORS - 1].recall[0] >= aim ||
+		series->average.outcome[run][VECIDX_FACTORS - 2].recall[1] >= aim ||
+		(run >= PATIENCE && run_recall(series, run) <= run_recall(series, run - PATIENCE)) ||
+		series->average.expanded[run] * calibration->m > calibration->nodes;
+}
+
+/* So many queries find out how far the others have to go. */
+#define SCOUTS		64
+
+/* From so many results a query on, every other query is enough. */
+#define MANY_RESULTS	100
+
+/*
+ * Some of the queries, with one slack more each time, tell how many slacks are
+ * wanted and how many nodes a search may expand; then all run.
+ */
+static void
+run_series(Calibration *calibration, uint32 count)
+{
+	Series	   *series = &calibration->series;
+	int			stride = count < MANY_RESULTS || calibration->truth->used < SCOUTS ? 1 : 2;
+
+	memset(series, 0, sizeof(Series));
+	calibration->asking->sheet->count = count;
+	series->neighbours = (double) (calibration->truth->used / stride) * count;
+	do
+	{
+		double		before = series->runs == 0 ? count : series->average.expanded[series->runs - 1];
+
+		series->limit[series->runs++] = LIMIT_LEAST + before * LIMIT_TIMES;
+		run_queries(calibration, stride * Max(1, calibration->truth->used / SCOUTS), series->runs - 1);
+	} while (series->runs < VECIDX_SLACKS && !is_enough(calibration, series->runs - 1));
+	run_queries(calibration, stride, 0);
+}
+
 /* The best that was reached, for targets beyond it. */
 static double
 best_recall(const Series *series)
@@ -244,19 +270,8 @@ best_recall(const Series *series)
 static VecIdxMetaEffort
 choose_effort(const Series *series, double target)
 {
-	double		aim = Min(aim_of(target, series->neighbours), best_recall(series) - 0.0005);
-	Way			best = {.cost = -1};
+	Way			best = find_cheapest(series, Min(aim_of(target, series->neighbours), best_recall(series) - 0.0005));
 
-	for (int exact = 0; exact <= 1; exact++)
-	{
-		for (int i = 0; i < VECIDX_FACTORS; i++)
-		{
-			Way			way;
-
-			if (find_way(series, aim, i, exact, &way) && (best.cost < 0 || way.cost < best.cost))
-				best = way;
-		}
-	}
 	Assert(best.cost >= 0);
 	return best.effort;
 }

@@ -261,6 +261,7 @@ run_query(VecIdxTrial *trial, int query, const VecIdxSheet *sheet, VecIdxRuns *r
 
 	memset(runs->outcome, 0, sizeof(runs->outcome));
 	memset(runs->expanded, 0, sizeof(runs->expanded));
+	memset(runs->walked, 0, sizeof(runs->walked));
 	if (!begin_query(trial, query))
 		return;
 	vecidx_rank_reset(&trial->rank);
@@ -269,16 +270,16 @@ run_query(VecIdxTrial *trial, int query, const VecIdxSheet *sheet, VecIdxRuns *r
 	for (int run = sheet->first; run < sheet->runs; run++)
 	{
 		VecIdxStop	stop = vecidx_effort_stop(sheet->count, vecidx_trial_slacks[run], sheet->limit[run]);
-		double		walked;
+		double	   *walked = &runs->walked[run];
 
 		CHECK_FOR_INTERRUPTS();
 		stop.shift = vecidx_effort_shift(truth->metric, truth->norm, norm);
 		vecidx_search_run(&trial->search, 0, &stop);
-		walked = trial->search.expanded * COST_EXPANDED + (trial->store.estimates - estimates) * COST_ESTIMATE;
+		*walked = trial->search.expanded * COST_EXPANDED + (trial->store.estimates - estimates) * COST_ESTIMATE;
 		runs->expanded[run] = trial->search.expanded;
 		know_found(trial, sheet->count);
 		for (int i = 0; i < VECIDX_FACTORS; i++)
-			rank_found(trial, sheet->count, vecidx_trial_factors[i], walked, &runs->outcome[run][i]);
+			rank_found(trial, sheet->count, vecidx_trial_factors[i], *walked, &runs->outcome[run][i]);
 	}
 }
 

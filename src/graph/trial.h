@@ -31,6 +31,7 @@ typedef struct VecIdxRuns
 {
 	bool		asked;
 	double		expanded[VECIDX_SLACKS];	/* nodes */
+	double		walked[VECIDX_SLACKS];	/* the part of all costs that the search has */
 	VecIdxOutcome outcome[VECIDX_SLACKS][VECIDX_FACTORS];
 } VecIdxRuns;
 
