@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "am/join.h"
 
 /* Records that a process reads at a time. */
@@ -37,7 +39,10 @@ void
 vecidx_joined_clear(VecIdxJoined *joined)
 {
 	for (uint32 i = 0; i < joined->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		list_of(joined, joined->first + i)->count = 0;
+	}
 }
 
 void
