@@ -24,11 +24,13 @@ PGFILEDESC = "vecidx - index access method for nearest vectors"
 # and those above its line.
 OBJS = \
 	src/kernel/scalar.o \
+	src/kernel/plain_within.o \
 	src/kernel/x86.o \
 	src/kernel/avx2_rows.o \
 	src/kernel/avx2_codes.o \
 	src/kernel/avx2_panels.o \
 	src/kernel/avx2_cross.o \
+	src/kernel/avx2_within.o \
 	src/kernel/avx512_rows.o \
 	src/kernel/avx512_codes.o \
 	src/kernel/avx512_panels.o \
@@ -203,7 +205,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # plain loops over arrays that a build spends its time in
-src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o src/filter/test.o: CFLAGS += -O3
+src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/weave.o src/quant/sketch.o src/filter/test.o src/kernel/plain_within.o src/kernel/avx2_within.o: CFLAGS += -O3
 
 # PGXS tracks neither headers nor the PostgreSQL that objects were made for
 $(shell v="`$(PG_CONFIG) --version`"; test "`cat .pg_version 2>/dev/null`" = "$$v" || echo "$$v" > .pg_version)

@@ -70,6 +70,30 @@ SELECT count(*) AS twins, vecidx_check('update_wide_i') > 0 AS checked FROM upda
 	WHERE id % 4 = 1 AND s.count = 2;
 DROP TABLE update_wide;
 
+-- nor is a vector read where a filter column changes
+CREATE TABLE update_filter (id int PRIMARY KEY, price int, v real[]) WITH (autovacuum_enabled = off, toast.autovacuum_enabled = off);
+ALTER TABLE update_filter ALTER v SET STORAGE external;
+INSERT INTO update_filter SELECT i, i, test_vector(i, 1000) FROM generate_series(1, 200) i;
+CREATE INDEX update_filter_i ON update_filter USING vecidx (v real_l2_ops, price) WITH (m = 4);
+CREATE VIEW update_toast AS SELECT toast_blks_hit + toast_blks_read + tidx_blks_hit + tidx_blks_read AS blocks
+	FROM pg_statio_user_tables WHERE relname = 'update_filter';
+SELECT pg_stat_force_next_flush();
+SELECT blocks > 0 AS read_by_build, blocks AS before FROM update_toast \gset
+\echo :read_by_build
+UPDATE update_filter SET price = price + 1000;
+UPDATE update_filter SET price = NULL WHERE id % 10 = 3;
+UPDATE update_filter SET price = price + 1000 WHERE id % 2 = 0;
+SELECT pg_stat_force_next_flush();
+SELECT blocks - :before AS blocks_read FROM update_toast;
+DROP VIEW update_toast;
+SELECT count(*), min(price) AS lowest FROM (SELECT price FROM update_filter WHERE price < 2000 ORDER BY v <-> test_vector(1, 1000)) s;
+SELECT count(*) FROM (SELECT id FROM update_filter WHERE price IS NULL ORDER BY v <-> test_vector(1, 1000)) s;
+SELECT * FROM update_found('update_filter');
+VACUUM update_filter;
+SELECT id, price FROM update_filter WHERE price = 2050 ORDER BY v <-> test_vector(1, 1000);
+SELECT * FROM update_found('update_filter');
+DROP TABLE update_filter;
+
 -- the server does not see that a trigger changes the vector
 CREATE TABLE update_trigger (id int PRIMARY KEY, note int, v real[]) WITH (autovacuum_enabled = off);
 INSERT INTO update_trigger SELECT i, 0, test_vector(i, 8) FROM generate_series(1, 100) i;

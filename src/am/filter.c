@@ -64,8 +64,11 @@ vecidx_scan_filter_sift(VecIdxScanFilter *filter, const VecIdxEffort *effort, co
 	VecIdxStop	stop = effort->stop;
 
 	stop.stretch = among->stop.stretch;
+	stop.limit = among->stop.limit;
 	if (is_much(filter, filter->sift.store, wanted))
 		return VECIDX_SWITCH_MUCH;
+	filter->sift.dense = effort->stop.stretch;
+	filter->sift.expansions = effort->expanded;
 	switch (vecidx_sift_run(&filter->sift, &stop, PATIENCE * filter->pass_cost))
 	{
 		case VECIDX_SIFT_DRY:

@@ -7,10 +7,10 @@
  * the table; a node is found by the IndexInfo that the index is given, which
  * belongs to one of its tables.
  *
- * What else might stand in that slot does no harm: its values are compared.
- * A row that has the same values has its TID in the right node of the index,
- * if it is there, and cannot leave it meanwhile: its end is not older than
- * this transaction's.
+ * What else might stand in that slot does no harm: its vector is compared.  A
+ * row that has the same vector has its TID in the right node of the index, if
+ * it is there, and cannot leave it meanwhile: its end is not older than this
+ * transaction's.
  */
 #include "postgres.h"
 
@@ -93,26 +93,20 @@ former_slot(const ResultRelInfo *table)
 	return slot;
 }
 
+/* Has it the vector of the new version, byte by byte or stored out of line at the same place? */
 static bool
-same_values(TupleTableSlot *slot, const IndexInfo *info, const Datum *values, const bool *isnull)
+same_vector(TupleTableSlot *slot, const IndexInfo *info, Datum vector)
 {
-	for (int i = 0; i < info->ii_NumIndexAttrs; i++)
-	{
-		AttrNumber	number = info->ii_IndexAttrNumbers[i];
-		Form_pg_attribute attribute;
-		Datum		former;
-		bool		former_null;
+	AttrNumber	number = info->ii_IndexAttrNumbers[0];
+	Form_pg_attribute attribute;
+	Datum		former;
+	bool		isnull;
 
-		if (number <= 0 || number > slot->tts_tupleDescriptor->natts)
-			return false;
-		former = slot_getattr(slot, number, &former_null);
-		if (former_null != isnull[i])
-			return false;
-		attribute = TupleDescAttr(slot->tts_tupleDescriptor, number - 1);
-		if (!former_null && !datumIsEqual(former, values[i], attribute->attbyval, attribute->attlen))
-			return false;
-	}
-	return true;
+	if (number <= 0 || number > slot->tts_tupleDescriptor->natts)
+		return false;
+	former = slot_getattr(slot, number, &isnull);
+	attribute = TupleDescAttr(slot->tts_tupleDescriptor, number - 1);
+	return !isnull && datumIsEqual(former, vector, attribute->attbyval, attribute->attlen);
 }
 
 /* The index knows a heap-only version by the first of its chain; false if that cannot be told. */
@@ -129,12 +123,11 @@ find_root(TupleTableSlot *slot, ItemPointer tid)
 }
 
 bool
-vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, const Datum *values,
-				  const bool *isnull, ItemPointer tid)
+vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, Datum vector, ItemPointer tid)
 {
 	TupleTableSlot *slot = former_slot(table);
 
-	if (slot == NULL || !same_values(slot, info, values, isnull))
+	if (slot == NULL || !same_vector(slot, info, vector))
 		return false;
 	*tid = slot->tts_tid;
 	return find_root(slot, tid);

@@ -15,12 +15,11 @@ extern const ResultRelInfo *vecidx_former_table(const IndexInfo *info);
 
 /*
  * The TID by which the index knows the version that the row at hand replaces;
- * false if there is none, or if it may differ in what the index holds.
- * Values are the same only if they are so byte by byte as stored; of those
- * stored out of line the reference is compared, which stands for one value as
- * long as either row is there.
+ * false if there is none, or if it may differ in the vector.  Vectors are the
+ * same only if they are so byte by byte as stored; of those stored out of line
+ * the reference is compared, which stands for one value as long as either row
+ * is there.
  */
-extern bool vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, const Datum *values,
-							  const bool *isnull, ItemPointer tid);
+extern bool vecidx_former_tid(const ResultRelInfo *table, const IndexInfo *info, Datum vector, ItemPointer tid);
 
 #endif							/* VECIDX_FORMER_H */

@@ -839,7 +839,7 @@ insert_row(Statement *statement, const Datum *values, const bool *isnull, ItemPo
 	add_row(statement_inserter(statement), row, filter, tid, unchanged);
 }
 
-/* A row whose former version has the same values goes where that is; false if it is not known where. */
+/* A row whose former version has the same vector goes where that is; false if it is not known where. */
 static bool
 follow_former(Statement *statement, const IndexInfo *info, const Datum *values, const bool *isnull, ItemPointer tid)
 {
@@ -847,7 +847,7 @@ follow_former(Statement *statement, const IndexInfo *info, const Datum *values, 
 	ItemPointerData former;
 
 	if (statement->table == NULL || statement->handle->fixed.dimensions == 0 ||
-		!vecidx_former_tid(statement->table, info, values, isnull, &former))
+		!vecidx_former_tid(statement->table, info, values[0], &former))
 		return false;
 	inserter = statement_inserter(statement);
 	if (vecidx_filter_exists(inserter->handle))
@@ -868,7 +868,7 @@ vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 		statement = begin_statement(index, info);
 	statement->handle->index = index;
 	old = MemoryContextSwitchTo(statement->row);
-	if (!unchanged || !follow_former(statement, info, values, isnull, tid))
+	if (!follow_former(statement, info, values, isnull, tid))
 		insert_row(statement, values, isnull, tid, unchanged);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(statement->row);

@@ -223,20 +223,6 @@ prepare_query(IndexScanDesc scan)
 							 palloc(vecidx_quant_scratch_size(&params)));
 }
 
-static void
-begin_sweep(DistanceScan *state)
-{
-	vecidx_sweep_init(&state->sweep, &state->store, state->work, (Size) work_mem * 1024 / 2);
-	state->sweep.predicate = state->filter != NULL ? state->filter->predicate : NULL;
-	for (uint32 i = 0; i < state->returned_count; i++)
-		vecidx_sweep_mark(&state->sweep, state->returned[i]);
-	vecidx_rank_reset(&state->rank);
-	state->rank.factor = 1;
-	state->effort.exact = false;
-	state->stats.swept = true;
-	state->phase = SCAN_SWEEP;
-}
-
 /* Rows that the next batch ends with, counted from the first. */
 static uint32
 next_batch_end(const DistanceScan *state)
@@ -246,18 +232,45 @@ next_batch_end(const DistanceScan *state)
 	return state->stats.k > 0 ? (uint32) state->stats.k : VECIDX_FIRST_BATCH;
 }
 
-/* A filter takes away some of the ways to a node, which calibration had: the aim is above the target by this part of the misses. */
-#define FILTERED_AIM		0.2
-
 static VecIdxEffort
 find_effort(const DistanceScan *state, uint32 wanted)
 {
-	double		target = state->options.target_recall;
-	double		aim = state->filter != NULL ? target + FILTERED_AIM * (1 - target) : target;
-	VecIdxEffort effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search, aim, wanted);
+	VecIdxEffort effort = vecidx_effort_choose(&state->handle->tuning, state->options.ef_search,
+											   state->options.target_recall, wanted);
 
 	effort.stop.shift = state->shift;
 	return effort;
+}
+
+/*
+ * A sweep has time, and is what small tables get: its bounds are twice as wide
+ * as those of a walk that believes them, so that next to none fails to hold.
+ * A pass is what large tables get, too.  It misses nothing, and so relies on
+ * the factor that calibration found for searches, which do.
+ */
+#define SWEEP_FACTOR	2.0f
+
+static float
+sweep_factor(const DistanceScan *state)
+{
+	if (state->filter == NULL || state->handle->state.nodes <= SWEEP_NODES)
+		return SWEEP_FACTOR;
+	return Min(find_effort(state, next_batch_end(state)).factor, SWEEP_FACTOR);
+}
+
+static void
+begin_sweep(DistanceScan *state)
+{
+	vecidx_sweep_init(&state->sweep, &state->store, state->work, (Size) work_mem * 1024 / 2);
+	state->sweep.predicate = state->filter != NULL ? state->filter->predicate : NULL;
+	for (uint32 i = 0; i < state->returned_count; i++)
+		vecidx_sweep_mark(&state->sweep, state->returned[i]);
+	vecidx_rank_reset(&state->rank);
+	state->rank.factor = sweep_factor(state);
+	state->stats.rerank_factor = state->rank.factor;
+	state->effort.exact = false;
+	state->stats.swept = true;
+	state->phase = SCAN_SWEEP;
 }
 
 /* Begins with whatever promises to find the first batch sooner. */
@@ -368,6 +381,9 @@ sift_on(DistanceScan *state)
 	among = find_effort(state, vecidx_scan_filter_among(state->filter, &state->store, state->batch_end));
 	state->stats.slack = vecidx_effort_slack(&among);
 	state->stats.switched = vecidx_scan_filter_sift(state->filter, &state->effort, &among, state->batch_end);
+	/* far from the query, where a narrow sift looks, nodes are many at about the same distance */
+	if (state->filter->sift.narrow)
+		state->stats.rerank_factor = state->rank.factor = 1;
 	if (state->stats.switched == VECIDX_SWITCH_NONE)
 		vecidx_rank_take(&state->rank, &state->search);
 	else

@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "filter/predicate.h"
+#include "kernel/kernel.h"
 
 /* Rows side by side: their values, the bytes with their null bits, their verdicts. */
 typedef struct Rows
@@ -53,22 +54,7 @@ mask_verdicts(uint8 *verdict, const uint8 *mark, uint32 count)
 		verdict[i] &= mark[i];
 }
 
-/*
- * Numbers.  An integer is in an interval if it is no more than its length
- * above its low end, modulo its width.
- */
-#define INTEGER_LOOP(type) \
-static void \
-mark_##type(const type *value, uint32 count, type low, type length, uint8 *mark) \
-{ \
-	for (uint32 i = 0; i < count; i++) \
-		mark[i] = -((type) (value[i] - low) <= length); \
-}
-
-INTEGER_LOOP(uint8)
-INTEGER_LOOP(uint16)
-INTEGER_LOOP(uint32)
-INTEGER_LOOP(uint64)
+/* Numbers */
 
 static void
 mark_integers(const VecIdxNumber *number, const Rows *rows, VecIdxInterval interval, uint8 *mark)
@@ -81,29 +67,18 @@ mark_integers(const VecIdxNumber *number, const Rows *rows, VecIdxInterval inter
 	switch (number->width)
 	{
 		case 1:
-			mark_uint8(rows->values, rows->count, (uint8) low, (uint8) length, mark);
+			vecidx_kernels()->within->u8(rows->values, rows->count, (uint8) low, (uint8) length, mark);
 			break;
 		case 2:
-			mark_uint16((const uint16 *) rows->values, rows->count, (uint16) low, (uint16) length, mark);
+			vecidx_kernels()->within->u16((const uint16 *) rows->values, rows->count, (uint16) low, (uint16) length, mark);
 			break;
 		case 4:
-			mark_uint32((const uint32 *) rows->values, rows->count, (uint32) low, (uint32) length, mark);
+			vecidx_kernels()->within->u32((const uint32 *) rows->values, rows->count, (uint32) low, (uint32) length, mark);
 			break;
 		default:
-			mark_uint64((const uint64 *) rows->values, rows->count, low, length, mark);
+			vecidx_kernels()->within->u64((const uint64 *) rows->values, rows->count, low, length, mark);
 	}
 }
-
-#define FLOAT_LOOP(type) \
-static void \
-mark_##type(const type *value, uint32 count, type low, type high, uint8 nan, uint8 *mark) \
-{ \
-	for (uint32 i = 0; i < count; i++) \
-		mark[i] = -((value[i] >= low) & (value[i] <= high)) | (-(value[i] != value[i]) & nan); \
-}
-
-FLOAT_LOOP(float)
-FLOAT_LOOP(double)
 
 static void
 mark_floats(const VecIdxNumber *number, const Rows *rows, VecIdxInterval interval, uint8 *mark)
@@ -119,7 +94,7 @@ mark_floats(const VecIdxNumber *number, const Rows *rows, VecIdxInterval interva
 		high = vecidx_float_at_most(interval.high);
 	}
 	if (number->width == sizeof(double))
-		mark_double((const double *) rows->values, rows->count, low, high, nan, mark);
+		vecidx_kernels()->within->f64((const double *) rows->values, rows->count, low, high, nan, mark);
 	else
 	{
 		float		least = (float) low;
@@ -129,7 +104,7 @@ mark_floats(const VecIdxNumber *number, const Rows *rows, VecIdxInterval interva
 			least = nextafterf(least, INFINITY);
 		if (greatest > high)
 			greatest = nextafterf(greatest, -INFINITY);
-		mark_float((const float *) rows->values, rows->count, least, greatest, nan, mark);
+		vecidx_kernels()->within->f32((const float *) rows->values, rows->count, least, greatest, nan, mark);
 	}
 }
 

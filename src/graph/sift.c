@@ -34,6 +34,13 @@
 #define NARROW_TESTS	400
 #define NARROW_PART		0.25
 
+/*
+ * What passes elsewhere is as near as the boundary is to what does not, and
+ * lies all around: nodes that pass lead less well to each other than the
+ * nearest nodes do.  So a narrow sift has this many times the slack.
+ */
+#define NARROW_SLACK	1.6
+
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
 
@@ -69,6 +76,20 @@ vecidx_sift_expected(const VecIdxStore *store, double expansions)
 	double		met = 2 * NEW_NEIGHBOURS * store->handle->fixed.m;
 
 	return expansions * (COST_LIST + met * (COST_TEST + COST_ESTIMATE));
+}
+
+/* What passes and is elsewhere takes so many times the expansions of what is near. */
+#define NARROW_TIMES	8
+
+/* The same of a narrow sift, which looks behind neighbours that fail. */
+static double
+narrow_expected(const VecIdxSift *sift)
+{
+	double		met = 2 * NEW_NEIGHBOURS * sift->store->handle->fixed.m;
+	double		lists = 1 + expected_hops(sift->store, sift->share);
+	double		each = lists * (COST_LIST + met * COST_TEST) + met * (1 + lists * sift->share) * COST_ESTIMATE;
+
+	return NARROW_TIMES * sift->expansions * each;
 }
 
 double
@@ -403,6 +424,38 @@ expand_rest(VecIdxSift *sift)
 	return true;
 }
 
+/*
+ * The stretch for as many nodes as the wanted ones are among, near the query:
+ * between that for as many as are wanted, where all pass, and that for as many
+ * as their share of all nodes takes.
+ */
+static float
+local_stretch(const VecIdxSift *sift, float sparse)
+{
+	double		local = (sift->passes + SHARE_WEIGHT * sift->share) / (sift->tests + SHARE_WEIGHT);
+	double		part = sift->share < 1 ? log(Min(local, 1)) / log(sift->share) : 0;
+
+	return sift->dense + (float) Min(part, 1) * (sparse - sift->dense);
+}
+
+/* Sets the rule for what has been met up to now; tells if that makes the search go farther. */
+static bool
+set_rule(VecIdxSift *sift, const VecIdxStop *stop)
+{
+	VecIdxStop	rule = *stop;
+	float		before = sift->search->stop.stretch;
+
+	if (sift->narrow)
+	{
+		rule.stretch = (float) pow(1 + NARROW_SLACK * (sqrt(Max(stop->stretch, sift->dense)) - 1), 2);
+		rule.limit = PG_UINT32_MAX;
+	}
+	else
+		rule.stretch = local_stretch(sift, stop->stretch);
+	vecidx_search_rule(sift->search, &rule);
+	return rule.stretch > before;
+}
+
 /* What passes is elsewhere. */
 static bool
 is_lost(const VecIdxSift *sift)
@@ -416,7 +469,7 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 	VecIdxSearch *search = sift->search;
 	VecIdxCandidate nearest;
 
-	vecidx_search_rule(search, stop);
+	set_rule(sift, stop);
 	recall_spare(sift);
 	sift->vain = 0;
 	for (;;)
@@ -424,12 +477,18 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 		CHECK_FOR_INTERRUPTS();
 		if (vecidx_sift_cost(sift) > cost)
 			return VECIDX_SIFT_DEAR;
-		sift->narrow |= is_lost(sift);
+		if (is_lost(sift))
+		{
+			if (narrow_expected(sift) > cost)
+				return VECIDX_SIFT_DEAR;
+			sift->narrow = true;
+			set_rule(sift, stop);
+		}
 		if (bridge_leads(sift))
 			expand_bridge(sift);
 		else if (vecidx_search_next(search, &nearest))
 			expand(sift, nearest.node);
-		else if (!expand_rest(sift))
+		else if (!expand_rest(sift) && !set_rule(sift, stop))
 			break;
 	}
 	return vecidx_nearest_full(&search->beam) ? VECIDX_SIFTED : VECIDX_SIFT_DRY;
@@ -443,7 +502,7 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 	sift->search = search;
 	sift->store = store;
 	sift->predicate = predicate;
-	sift->share = sample->share;
+	sift->share = Min(sample->share, 1);
 	sift->twins = store->handle->state.extensions > 0;
 	if (predicate->tests > 0)
 		sift->first_field = predicate->test[predicate->numbers_begin < predicate->numbers_end ?

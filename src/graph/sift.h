@@ -48,6 +48,8 @@ typedef struct VecIdxSift
 	VecIdxStore *store;
 	VecIdxPredicate *predicate;
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
+	float		dense;			/* stretch of the rule where all nodes pass; the caller sets it, and expansions */
+	double		expansions;		/* that an unfiltered search for as many would make; 0 if unknown */
 	bool		twins;			/* there are nodes with rows of other values */
 	int			first_field;	/* that tests look at */
 	uint8	   *row;			/* scratch */
@@ -79,7 +81,11 @@ typedef enum VecIdxSifted
 	VECIDX_SIFT_DEAR			/* it has cost more than it may */
 } VecIdxSifted;
 
-/* Searches on until the rule says stop, or all that the sift has cost exceeds "cost". */
+/*
+ * Searches on until the rule says stop, or all that the sift has cost exceeds
+ * "cost".  The rule's stretch is that for as many of all nodes as the wanted
+ * ones would be among if what passes were evenly spread.
+ */
 extern VecIdxSifted vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost);
 
 /*

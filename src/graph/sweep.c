@@ -28,12 +28,6 @@ vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node)
 		sweep->returned[node / 8] |= 1 << node % 8;
 }
 
-/*
- * A sweep has time, and is what small tables get: its bounds are twice as
- * wide as a walk's, so that next to none fails to hold.
- */
-#define SWEEP_CAUTION	2.0f
-
 static int
 compare_estimates(const void *a, const void *b)
 {
@@ -66,12 +60,9 @@ halve(Kept *kept)
 static inline void
 keep(Kept *kept, const VecIdxCandidate *candidate)
 {
-	VecIdxCandidate *place = &kept->candidate[kept->count];
-
 	if (candidate->estimate > kept->worst)
 		return;
-	*place = *candidate;
-	place->bound *= SWEEP_CAUTION;
+	kept->candidate[kept->count] = *candidate;
 	if (++kept->count == 2 * kept->room)
 		halve(kept);
 }
@@ -97,40 +88,69 @@ pass_all(VecIdxSweep *sweep, Kept *kept)
 }
 
 /* Codes that are on their way together. */
-#define BATCH	64
+#define BATCH	32
+
+/* Nodes to be estimated: while the codes of one batch come, those of the other are. */
+typedef struct Coming
+{
+	VecIdxBatch batch[2];
+	int			filling;		/* the other one is on its way, or empty */
+} Coming;
 
 static void
 estimate_batch(VecIdxSweep *sweep, VecIdxBatch *batch, Kept *kept)
 {
-	vecidx_store_locate(sweep->store, batch);
 	sweep->store->source.finish(&sweep->store->source, batch);
 	for (int i = 0; i < batch->count; i++)
 		keep(kept, &batch->candidate[i]);
 	batch->count = 0;
 }
 
+/* Sends for the codes of the batch that is being filled, and estimates the other. */
+static void
+turn_over(VecIdxSweep *sweep, Coming *coming, Kept *kept)
+{
+	vecidx_store_locate(sweep->store, &coming->batch[coming->filling]);
+	coming->filling = 1 - coming->filling;
+	estimate_batch(sweep, &coming->batch[coming->filling], kept);
+}
+
+#define LOOKED_AT	64
+
+/* Has none of LOOKED_AT rows passed? */
+static inline bool
+none_pass(const uint8 *verdict)
+{
+	uint64		word[LOOKED_AT / sizeof(uint64)];
+	uint64		any = 0;
+
+	memcpy(word, verdict, sizeof(word));
+	for (int i = 0; i < (int) lengthof(word); i++)
+		any |= word[i];
+	return any == 0;
+}
+
 /* The next row from i on that passes, or count. */
 static inline uint32
 next_passing(const uint8 *verdict, uint32 i, uint32 count)
 {
-	uint64		eight;
-
 	while (i < count && verdict[i] == VECIDX_NO)
 	{
 		i++;
-		while (i + sizeof(eight) <= count && (memcpy(&eight, verdict + i, sizeof(eight)), eight == 0))
-			i += sizeof(eight);
+		while (i + LOOKED_AT <= count && none_pass(verdict + i))
+			i += LOOKED_AT;
 	}
 	return i;
 }
 
-/* Adds the rows of a page that pass to the batch. */
+/* Has the rows of a page that pass estimated. */
 static void
-take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdict, VecIdxBatch *batch, Kept *kept)
+take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdict, Coming *coming, Kept *kept)
 {
 	for (uint32 i = next_passing(verdict, 0, count); i < count; i = next_passing(verdict, i + 1, count))
 	{
 		uint32		node = first + i;
+		VecIdxBatch *batch = &coming->batch[coming->filling];
 
 		sweep->passed++;
 		if (is_returned(sweep, node))
@@ -138,7 +158,7 @@ take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdic
 		batch->candidate[batch->count].node = node;
 		batch->candidate[batch->count].upper = VECIDX_NONE;
 		if (++batch->count == BATCH)
-			estimate_batch(sweep, batch, kept);
+			turn_over(sweep, coming, kept);
 	}
 }
 
@@ -171,16 +191,17 @@ pass_filter(VecIdxSweep *sweep, Kept *kept)
 	VecIdxHandle *handle = sweep->store->handle;
 	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
 	uint8	   *verdict = palloc(per_page);
-	VecIdxBatch batch;
+	Coming		coming;
 	uint32		count;
 
-	batch.count = 0;
+	coming.batch[0].count = coming.batch[1].count = coming.filling = 0;
 	for (uint32 first = 0; first < sweep->nodes; first += count)
 	{
 		count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
-		take_passing(sweep, first, count, verdict, &batch, kept);
+		take_passing(sweep, first, count, verdict, &coming, kept);
 	}
-	estimate_batch(sweep, &batch, kept);
+	turn_over(sweep, &coming, kept);
+	turn_over(sweep, &coming, kept);
 	sweep->tests += sweep->nodes;
 	pfree(verdict);
 }

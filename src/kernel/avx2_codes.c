@@ -384,6 +384,7 @@ const VecIdxKernels vecidx_kernels_avx2 = {
 	.pair_b8 = pair_b8_avx2,
 	.hamming = hamming_avx2,
 	VECIDX_ROW_KERNELS(avx2),
+	.within = &vecidx_within_avx2,
 };
 
 #endif							/* VECIDX_KERNELS_X86 */

@@ -365,6 +365,7 @@ const VecIdxKernels vecidx_kernels_avx512 = {
 	.pair_b8 = pair_b8_avx512,
 	.hamming = hamming_avx512,
 	VECIDX_ROW_KERNELS(avx512),
+	.within = &vecidx_within_avx2,
 };
 
 #endif							/* VECIDX_KERNELS_X86 */

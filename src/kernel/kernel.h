@@ -124,6 +124,22 @@ typedef struct VecIdxCross
 	const int32 *sums;
 } VecIdxCross;
 
+/*
+ * Which of count values lie in an interval: mark[i] becomes 0xFF if the i-th
+ * does, else 0.  That of integers begins at "low" and is "length" + 1 long,
+ * modulo their width; that of floats reaches from low to high, both included,
+ * and NaN is marked with "nan".
+ */
+typedef struct VecIdxWithin
+{
+	void		(*u8) (const uint8 *value, uint32 count, uint8 low, uint8 length, uint8 *mark);
+	void		(*u16) (const uint16 *value, uint32 count, uint16 low, uint16 length, uint8 *mark);
+	void		(*u32) (const uint32 *value, uint32 count, uint32 low, uint32 length, uint8 *mark);
+	void		(*u64) (const uint64 *value, uint32 count, uint64 low, uint64 length, uint8 *mark);
+	void		(*f32) (const float *value, uint32 count, float low, float high, uint8 nan, uint8 *mark);
+	void		(*f64) (const double *value, uint32 count, double low, double high, uint8 nan, uint8 *mark);
+} VecIdxWithin;
+
 typedef struct VecIdxKernels
 {
 	const char *name;
@@ -183,6 +199,8 @@ typedef struct VecIdxKernels
 	int			(*below) (const int32 *products, const float *others, const float *limits, float weight, int count,
 						  VecIdxHit *hits);
 
+	const VecIdxWithin *within;
+
 	/* n IEEE half-precision numbers, native byte order, no alignment, exactly as floats */
 	void		(*half_to_float) (const uint8 *half, float *out, int n);
 
@@ -238,5 +256,8 @@ extern bool vecidx_kernels_force(const char *name);
 extern int	vecidx_kernels_available(const VecIdxKernels **sets, int max);
 
 extern const VecIdxKernels vecidx_kernels_scalar;
+
+/* What has no entry of its own in a set has this. */
+extern const VecIdxWithin vecidx_within_plain;
 
 #endif							/* VECIDX_KERNEL_H */

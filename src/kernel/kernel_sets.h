@@ -25,6 +25,7 @@
 #endif
 
 #ifdef VECIDX_KERNELS_X86
+extern const VecIdxWithin vecidx_within_avx2;
 extern const VecIdxKernels vecidx_kernels_avx2;
 extern const VecIdxKernels vecidx_kernels_avx512;
 

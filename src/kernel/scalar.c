@@ -528,6 +528,7 @@ const VecIdxKernels vecidx_kernels_scalar = {
 	.panel_f32 = panel_f32,
 	.cross = cross_of,
 	.below = below,
+	.within = &vecidx_within_plain,
 	.dot_wide = dot_wide,
 	.scale = scale,
 	.subtract = subtract,

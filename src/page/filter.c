@@ -94,6 +94,17 @@ vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row)
 /* Pages that a pass has read ahead. */
 #define PASS_AHEAD		32
 
+/* Has the beginning of the page behind this one on its way: what reads it goes on by itself from there. */
+static void
+prefetch_next(VecIdxHandle *handle, uint32 first)
+{
+	uint32		at;
+	VecIdxPeek	peek = vecidx_peek(handle, vecidx_filter_locate(handle, first, &at));
+
+	if (likely(peek.page != NULL))
+		vecidx_peek_prefetch_page(&peek);
+}
+
 void
 vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
 {
@@ -106,6 +117,8 @@ vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterP
 	if (later < end)
 		vecidx_handle_announce_slot(handle, VECIDX_RUN_FILTER, later);
 	page->count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, end);
+	if (first + page->count < end)
+		prefetch_next(handle, first + page->count);
 	page->buffer = vecidx_handle_pin(handle, block);
 	page->fields = (const uint8 *) vecidx_buffer_lock(handle->index, page->buffer, VECIDX_PAGE_FILTER, first) + VECIDX_PAGE_START;
 }

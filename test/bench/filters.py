@@ -27,10 +27,12 @@ WAYS = ("vecidx", "pgvector", "btree", "unfiltered")
 SETTINGS = {
     "vecidx": {"enable_seqscan": "off", "enable_sort": "off", "enable_bitmapscan": "off"},
     "pgvector": {"enable_seqscan": "off", "enable_sort": "off", "enable_bitmapscan": "off",
-                 "hnsw.iterative_scan": "relaxed_order"},
+                 "hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": 100,
+                 "hnsw.max_scan_tuples": 2147483647, "hnsw.scan_mem_multiplier": 100},
     "btree": {"enable_seqscan": "off", "enable_indexscan": "off"},
 }
 SETTINGS["unfiltered"] = SETTINGS["vecidx"]
+CHUNK = 4096                    # rows that fit the processor's cache
 TABLES = {"vecidx": "with_vecidx", "unfiltered": "with_vecidx", "pgvector": "with_others",
           "btree": "with_others"}
 
@@ -58,6 +60,8 @@ def parse_arguments():
     add("--k", type=number_list(int), default=[10, 100], help="rows a query, comma separated")
     add("--share", type=number_list(float), default=list(SHARES), help="of rows that pass")
     add("--ways", type=number_list(str), default=list(WAYS))
+    add("--seconds", type=float, default=10, help="for a cell; five queries are asked at least")
+    add("--build-workers", type=int, default=1, help="of the builds, besides the leader")
     add("--out", default="bench-out", help="folder for results")
     add("--cluster", metavar="DIR", help="keep the cluster and its indexes here for further runs")
     add("--work-dir", default="/var/tmp", help="where a throw-away cluster goes")
@@ -76,6 +80,16 @@ def say(message):
     print(message, flush=True)
 
 
+def distances_to_all(data, queries):
+    """float64, queries x rows, some rows at a time."""
+    distances = np.empty((len(queries), data.rows))
+    for start in range(0, data.rows, CHUNK):
+        rows = data.base[start:start + CHUNK].astype(np.float64)
+        for i, query in enumerate(queries.astype(np.float64)):
+            distances[i, start:start + CHUNK] = dataset.row_distances(rows, query, data.metric)
+    return distances
+
+
 class Sample:
     """The queries, those nearest to one of the rows, and for each row two numbers to filter by."""
 
@@ -85,12 +99,10 @@ class Sample:
         near = np.argsort(dataset.row_distances(data.queries.astype(np.float64), anchor, data.metric))
         self.queries = data.queries[near[:count]]
         self.chance = generator.permutation(data.rows)
-        order = np.argsort(dataset.row_distances(data.base.astype(np.float64), anchor, data.metric),
-                           kind="stable")
+        order = np.argsort(distances_to_all(data, anchor[None])[0], kind="stable")
         self.rank = np.empty(data.rows, np.int64)
         self.rank[order] = np.arange(data.rows)
-        self.distances = np.array([dataset.row_distances(data.base.astype(np.float64), q, data.metric)
-                                   for q in self.queries.astype(np.float64)])
+        self.distances = distances_to_all(data, self.queries)
 
     def condition(self, correlation, share, rows):
         """(SQL, mask of rows)"""
@@ -115,12 +127,12 @@ class Sample:
 # ---------------------------------------------------------------- the server
 
 def measure_all(options, data, sample):
-    cluster = Cluster(options.cluster, options.work_dir, server_settings(data))
+    cluster = Cluster(options.cluster, options.work_dir, server_settings(data, options.build_workers))
     cluster.start()
     try:
         database = Database(cluster.dsn, cluster)
         if not prepared(database):
-            prepare(database, data, sample, options.metric)
+            prepare(database, data, sample, options)
         load_queries(database, sample)
         return [cell(database, options, data, sample, *what)
                 for k in options.k for what in cells(options, k)]
@@ -128,9 +140,10 @@ def measure_all(options, data, sample):
         cluster.close()
 
 
-def server_settings(data):
+def server_settings(data, build_workers=1):
     size = data.rows * data.dim * 4 >> 20
-    return {"shared_buffers": "%dMB" % (256 + 6 * size), "fsync": "off", "autovacuum": "off",
+    return {"max_parallel_maintenance_workers": build_workers, "max_parallel_workers": build_workers,
+            "max_worker_processes": 8 + build_workers, "shared_buffers": "%dMB" % (256 + 6 * size), "fsync": "off", "autovacuum": "off",
             "maintenance_work_mem": "%dMB" % (256 + 3 * size), "jit": "off", "max_wal_size": "16GB"}
 
 
@@ -138,7 +151,7 @@ def prepared(database):
     return database.value("SELECT to_regclass('%s.with_others_chance') IS NOT NULL" % SCHEMA) == "t"
 
 
-def prepare(database, data, sample, metric):
+def prepare(database, data, sample, options):
     for extension in ("vecidx_pgvector", "vector"):
         if not database.has_extension(extension):
             raise SystemExit("extension %s is needed" % extension)
@@ -150,8 +163,10 @@ def prepare(database, data, sample, metric):
     for table in ("with_vecidx", "with_others"):
         database.psql("CREATE TABLE %s AS SELECT id, v, chance, rank FROM loaded JOIN numbers USING (id)"
                       " ORDER BY id; VACUUM ANALYZE %s" % (table, table))
-    say("vecidx: %s" % build(database, "with_vecidx USING vecidx (v vector_%s_ops, chance, rank)" % metric))
-    say("pgvector: %s" % build(database, "with_others USING hnsw (v vector_%s_ops)" % metric))
+    operators = "vector_%s_ops" % options.metric
+    say("vecidx: %s" % build(database, "with_vecidx USING vecidx (v %s, chance, rank)" % operators))
+    if "pgvector" in options.ways:
+        say("pgvector: %s" % build(database, "with_others USING hnsw (v %s)" % operators))
     for column in ("rank", "chance"):
         database.psql("CREATE INDEX with_others_%s ON with_others (%s)" % (column, column))
 
@@ -176,26 +191,31 @@ def cells(options, k):
                     yield k, correlation, share, way
 
 
-# Each query once to warm up, then the fastest of three (of one, for the slowest way), which leaves out what
-# others did to the machine.
+# Each query once to warm up, then the fastest of three, which leaves out what others did to the machine; of
+# one if it is slow, or of none before. When the time of a cell is up, the queries asked so far have to do.
 FUNCTION = """
 CREATE OR REPLACE FUNCTION ask() RETURNS TABLE (n int, micros float8, ids int[], how text) LANGUAGE plpgsql AS $$
 DECLARE
     asked record;
     begun timestamptz;
+    took float8;
+    first timestamptz := clock_timestamp();
 BEGIN
     FOR asked IN SELECT * FROM queries ORDER BY queries.n LOOP
         n := asked.n;
         micros := 'infinity';
-        FOR i IN 0..%(times)d LOOP
+        FOR i IN 0..3 LOOP
             begun := clock_timestamp();
             ids := array(SELECT id FROM %(table)s WHERE %(condition)s ORDER BY v %(operator)s asked.q LIMIT %(k)d);
-            IF i > 0 THEN
-                micros := least(micros, 1e6 * extract(epoch FROM clock_timestamp() - begun));
+            took := 1e6 * extract(epoch FROM clock_timestamp() - begun);
+            IF i > 0 OR took > 200000 THEN
+                micros := least(micros, took);
             END IF;
+            EXIT WHEN took > CASE i WHEN 0 THEN 200000 ELSE 20000 END;
         END LOOP;
         how := (SELECT strategy FROM vecidx_last_scan());
         RETURN NEXT;
+        EXIT WHEN clock_timestamp() > first + %(seconds)g * interval '1 second' AND n >= 4;
     END LOOP;
 END $$;
 SELECT n, micros, array_to_string(ids, ','), how FROM ask();
@@ -209,7 +229,7 @@ def cell(database, options, data, sample, k, correlation, share, way):
     settings = {**SETTINGS[way], "plan_cache_mode": "force_generic_plan",
                 **dict(text.split("=", 1) for text in options.set)}
     output = database.psql(FUNCTION % {"table": TABLES[way], "condition": condition, "k": k,
-                                       "times": 1 if way == "btree" else 3,
+                                       "seconds": options.seconds,
                                        "operator": OPERATORS[data.metric]}, settings)
     micros, recalls, rows, how = [], [], [], []
     for line in output.splitlines():
@@ -220,7 +240,7 @@ def cell(database, options, data, sample, k, correlation, share, way):
         recalls.append(sample.recall(int(query), found, mask, k))
         how.append(strategy)
     result = {"k": k, "correlation": correlation, "share": share, "way": way,
-              "recall": float(np.mean(recalls)), "rows": float(np.mean(rows)),
+              "queries": len(rows), "recall": float(np.mean(recalls)), "rows": float(np.mean(rows)),
               "p50": float(np.percentile(micros, 50)), "p95": float(np.percentile(micros, 95)),
               "how": max(set(how), key=how.count) if way in ("vecidx", "unfiltered") else ""}
     say("k %(k)d, %(correlation)s, %(share)g, %(way)s: recall %(recall).3f, rows %(rows).1f,"

@@ -161,6 +161,7 @@ main(void)
 	suite_kernel();
 	suite_panel();
 	suite_cross();
+	suite_within();
 	suite_format();
 	suite_rotation();
 	suite_estimate();
