@@ -41,7 +41,6 @@ OBJS = \
 	src/kernel/neon_panels.o \
 	src/kernel/neon_cross.o \
 	src/kernel/choose.o \
-	src/quant/sums.o \
 	src/quant/levels.o \
 	src/quant/half.o \
 	src/quant/plain.o \
@@ -87,7 +86,9 @@ OBJS = \
 	src/graph/sweep.o \
 	src/graph/sift.o \
 	src/graph/effort.o \
+	src/graph/screen.o \
 	src/graph/truth.o \
+	src/graph/trial.o \
 	src/graph/calibrate.o \
 	src/options.o \
 	src/shared/state.o \
@@ -108,8 +109,16 @@ OBJS = \
 	src/am/cells.o \
 	src/am/load.o \
 	src/am/plan.o \
+	src/am/roll.o \
 	src/am/group.o \
+	src/am/number.o \
+	src/am/join.o \
 	src/am/write.o \
+	src/am/prepare.o \
+	src/am/share.o \
+	src/am/step.o \
+	src/am/make.o \
+	src/am/finish.o \
 	src/am/build.o \
 	src/am/limit.o \
 	src/am/explain.o \

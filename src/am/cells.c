@@ -13,39 +13,47 @@
 #define ITERATIONS	6
 
 /*
- * A row is a guest of the second nearest cell if that is, by squared
+ * A row is a guest of those of the next nearest cells that are, by squared
  * distances, at most so many times as far as its own.
  */
 #define GUEST_REACH		1.3f
 
-int
-vecidx_cells_find(const VecIdxCells *cells, const int8 *sketch, int *guest)
+void
+vecidx_cells_find(const VecIdxCells *cells, const int8 *sketch, VecIdxCellVisit *visit)
 {
-	float		nearest[2] = {FLT_MAX, FLT_MAX};
-	int			found[2] = {0, -1};
+	float		nearest[VECIDX_GUESTS + 1];
+	int			found[VECIDX_GUESTS + 1] = {0};
+	int			count = 0;
 
 	for (int cell = 0; cell < cells->count; cell++)
 	{
 		const int8 *centre = cells->centres + (Size) cell * cells->width;
 		int32		square = 0;
+		int			at;
 
 		for (int k = 0; k < cells->width; k++)
 			square += (sketch[k] - centre[k]) * (sketch[k] - centre[k]);
-		if (square < nearest[0])
+		if (count < VECIDX_GUESTS + 1)
+			at = count++;
+		else if (square < nearest[count - 1])
+			at = count - 1;
+		else
+			continue;
+		for (; at > 0 && nearest[at - 1] > square; at--)
 		{
-			nearest[1] = nearest[0];
-			found[1] = found[0];
-			nearest[0] = square;
-			found[0] = cell;
+			nearest[at] = nearest[at - 1];
+			found[at] = found[at - 1];
 		}
-		else if (square < nearest[1])
-		{
-			nearest[1] = square;
-			found[1] = cell;
-		}
+		nearest[at] = square;
+		found[at] = cell;
 	}
-	*guest = nearest[1] <= GUEST_REACH * nearest[0] ? found[1] : -1;
-	return found[0];
+	visit->home = found[0];
+	visit->guests = 0;
+	while (visit->guests + 1 < count && nearest[visit->guests + 1] <= GUEST_REACH * nearest[0])
+	{
+		visit->guest[visit->guests] = found[visit->guests + 1];
+		visit->guests++;
+	}
 }
 
 /* Moves each centre to the mean of the sketches that are nearest to it, if there are any. */
@@ -59,13 +67,13 @@ move_centres(const int8 *sketches, int count, const VecIdxCells *cells, int8 *ce
 	for (int i = 0; i < count; i++)
 	{
 		const int8 *sketch = sketches + (Size) i * width;
-		int			guest;
-		int			cell = vecidx_cells_find(cells, sketch, &guest);
+		VecIdxCellVisit visit;
 
 		CHECK_FOR_INTERRUPTS();
-		members[cell]++;
+		vecidx_cells_find(cells, sketch, &visit);
+		members[visit.home]++;
 		for (int k = 0; k < width; k++)
-			sums[(Size) cell * width + k] += sketch[k];
+			sums[(Size) visit.home * width + k] += sketch[k];
 	}
 	for (int cell = 0; cell < cells->count; cell++)
 	{
@@ -96,12 +104,12 @@ vecidx_cells_largest(const int8 *sketches, int count, const VecIdxCells *cells)
 
 	for (int i = 0; i < count; i++)
 	{
-		int			guest;
-		int			cell = vecidx_cells_find(cells, sketches + (Size) i * cells->width, &guest);
+		VecIdxCellVisit visit;
 
-		members[cell]++;
-		if (guest >= 0)
-			members[guest]++;
+		vecidx_cells_find(cells, sketches + (Size) i * cells->width, &visit);
+		members[visit.home]++;
+		for (int j = 0; j < visit.guests; j++)
+			members[visit.guest[j]]++;
 	}
 	for (int cell = 0; cell < cells->count; cell++)
 		largest = Max(largest, members[cell]);

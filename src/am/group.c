@@ -93,8 +93,8 @@ vecidx_group_rows(VecIdxRoll *roll, Size size, VecIdxGroupFetch fetch, void *sta
 
 	if (size == 0)
 		return;
-	roll->groups = palloc_extended(roll->rows / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (uint32 node = 0; node < roll->nodes; node++)
+	memset(roll->groups, 0, roll->rows / 8 + 1);
+	for (uint32 node = 0; node < vecidx_roll_nodes(roll); node++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (roll->twins[roll->firsts[node]] == VECIDX_NONE)

@@ -6,7 +6,7 @@
 #ifndef VECIDX_GROUP_H
 #define VECIDX_GROUP_H
 
-#include "am/write.h"
+#include "am/roll.h"
 
 /* Gives a row's filter row, which stays until the next call. */
 typedef const uint8 *(*VecIdxGroupFetch) (void *state, uint32 row);

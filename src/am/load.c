@@ -97,6 +97,7 @@ vecidx_load_init(VecIdxLoad *load, const VecIdxLoadPlan *plan, VecIdxLoadState *
 		largest = Max(largest, load->sizes[kind]);
 	}
 	load->record = palloc0(largest);
+	load->spools[VECIDX_LOAD_ROW][0].keeps = true;
 	init_batch(load);
 }
 
@@ -131,22 +132,22 @@ write_point(VecIdxLoad *load, int i, uint64 hash)
 	int			width = load->plan.sketcher->width;
 	const int8 *sketch = batch->sketches + (Size) i * width;
 	VecIdxLoadPoint *point = load->record;
-	int			guest;
 	VecIdxCells cells = {load->plan.cells, width, load->plan.centres};
-	int			cell = vecidx_cells_find(&cells, sketch, &guest);
+	VecIdxCellVisit visit;
 
+	vecidx_cells_find(&cells, sketch, &visit);
 	point->hash = hash;
 	point->key = batch->keys[i];
 	point->place = batch->place++;
 	point->process = (uint16) load->team->number;
-	point->cell = (uint16) cell;
+	point->cell = (uint16) visit.home;
 	point->tid = batch->tids[i];
 	point->level = (uint16) vecidx_points_level(hash, load->plan.m);
 	memcpy(point + 1, sketch, width);
-	vecidx_spool_write(&load->spools[VECIDX_LOAD_HOME][cell], point);
-	if (guest >= 0)
-		vecidx_spool_write(&load->spools[VECIDX_LOAD_GUEST][guest], point);
-	if (point->level > 0)
+	vecidx_spool_write(&load->spools[VECIDX_LOAD_HOME][visit.home], point);
+	for (int j = 0; j < visit.guests; j++)
+		vecidx_spool_write(&load->spools[VECIDX_LOAD_GUEST][visit.guest[j]], point);
+	if (point->level > 0 && load->plan.cells > 1)
 		vecidx_spool_write(&load->spools[VECIDX_LOAD_UPPER][0], point);
 }
 
@@ -154,11 +155,12 @@ static void
 flush_batch(VecIdxLoad *load)
 {
 	VecIdxLoadBatch *batch = load->batch;
+	VecIdxTruthBatch noted = {batch->rows, batch->sketches, batch->tids, batch->count};
 	uint64		rows;
 
 	vecidx_sketch_rows(load->plan.sketcher, batch->rows, batch->count, batch->products, batch->sketches, batch->keys);
 	if (load->plan.truth != NULL)
-		vecidx_truth_note_rows(load->plan.truth, batch->rows, batch->count, batch->tids);
+		vecidx_truth_note_rows(load->plan.truth, load->plan.sketcher, &noted);
 	for (int i = 0; i < batch->count; i++)
 		write_point(load, i, write_row(load, i));
 	rows = pg_atomic_add_fetch_u64(&load->state->rows, batch->count);
@@ -360,6 +362,46 @@ vecidx_load_upper_points(VecIdxLoad *load, VecIdxPoints *points, VecIdxDeal *dea
 			vecidx_spool_read(&load->spools[VECIDX_LOAD_RAISED][0], Max(from, uppers) - uppers, to - uppers, load->record,
 							  take_point, &reading);
 	}
+}
+
+/* Rows. */
+
+typedef struct RowCopy
+{
+	char	   *to;				/* of record "first" */
+	Size		size;
+	uint64		first;
+} RowCopy;
+
+static void
+copy_row(void *state, uint64 number, const void *record)
+{
+	RowCopy    *copy = state;
+
+	memcpy(copy->to + (number - copy->first) * copy->size, record, copy->size);
+}
+
+void
+vecidx_load_keep(VecIdxLoad *load, VecIdxDeal *deal)
+{
+	RowCopy		copy = {load->kept, load->sizes[VECIDX_LOAD_ROW], 0};
+	uint32		from;
+	uint32		to;
+
+	while (vecidx_deal_take(deal, PIECE, (uint32) vecidx_load_total(load), &from, &to))
+		vecidx_spool_read(&load->spools[VECIDX_LOAD_ROW][0], from, to, load->record, copy_row, &copy);
+}
+
+const char *
+vecidx_load_fetch(VecIdxLoad *load, uint32 row, char *scratch)
+{
+	Size		size = load->sizes[VECIDX_LOAD_ROW];
+	RowCopy		copy = {scratch, size, row};
+
+	if (load->kept != NULL)
+		return load->kept + size * row;
+	vecidx_spool_read(&load->spools[VECIDX_LOAD_ROW][0], row, (uint64) row + 1, load->record, copy_row, &copy);
+	return scratch;
 }
 
 /* Lists. */

@@ -6,9 +6,9 @@
  * table has been read.  So each process of a build writes what it reads to
  * files of its own (spool.h): the vectors once, in order; and the sketches by
  * cell.  A cell is a part of space whose points there is memory for at a time;
- * a build with enough memory has one.  A row that lies between two cells goes
- * to both: to the second as a guest.  Rows that stand on upper levels go to
- * one more, of all cells.
+ * a build with enough memory has one.  A row that lies between cells goes to all
+ * of them: to all but the nearest as a guest.  Where there are several cells,
+ * rows that stand on upper levels go to one more file, of all cells.
  */
 #ifndef VECIDX_LOAD_H
 #define VECIDX_LOAD_H
@@ -99,6 +99,7 @@ typedef struct VecIdxLoad
 	VecIdxSpool *spools[VECIDX_LOAD_KINDS]; /* one for each cell */
 	struct VecIdxLoadBatch *batch;
 	void	   *record;			/* the largest */
+	char	   *kept;			/* records of all rows, in shared memory; NULL: in files alone */
 } VecIdxLoad;
 
 extern Size vecidx_load_state_size(int cells, int processes);
@@ -109,6 +110,12 @@ extern void vecidx_load_table(VecIdxLoad *load, Relation heap, Relation index, I
 
 /* All rows that were read. */
 extern uint64 vecidx_load_total(VecIdxLoad *load);
+
+/* Reads pieces of all rows into load->kept. */
+extern void vecidx_load_keep(VecIdxLoad *load, VecIdxDeal *deal);
+
+/* The record of a row, by number; scratch has room for one. */
+extern const char *vecidx_load_fetch(VecIdxLoad *load, uint32 row, char *scratch);
 
 /* Points of a cell, or on upper levels: of how many rows. */
 extern uint64 vecidx_load_home(VecIdxLoad *load, int cell);

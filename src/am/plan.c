@@ -11,6 +11,7 @@
 
 #include "am/load.h"
 #include "am/plan.h"
+#include "am/roll.h"
 #include "graph/levels.h"
 #include "page/layout.h"
 
@@ -183,8 +184,8 @@ vecidx_plan_cells(const VecIdxTableSample *sample, const VecIdxSketcher *sketche
 	double		memory = maintenance_work_mem * 1024.0;
 	double		point = vecidx_plan_point_bytes(fixed, sketcher->width);
 	double		rows = Max(sample->total, sample->count);
-	double		needed = rows * (point + VECIDX_PLAN_ROLL_BYTES);
-	double		points = Max(memory - rows * VECIDX_PLAN_ROLL_BYTES, memory / 4) / point;
+	double		needed = rows * (point + VECIDX_ROLL_BYTES);
+	double		points = Max(memory - rows * VECIDX_ROLL_BYTES, memory / 4) / point;
 	int8	   *sketches = vecidx_plan_sketches(sample, sketcher, NULL);
 
 	cells->width = sketcher->width;

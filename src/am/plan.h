@@ -30,9 +30,6 @@ extern VecIdxSketcher *vecidx_plan_sketcher(const VecIdxTableSample *sample, Vec
 /* The sample's sketches; their keys, if wanted, are palloc'd, too. */
 extern int8 *vecidx_plan_sketches(const VecIdxTableSample *sample, const VecIdxSketcher *sketcher, VecIdxSketchKey **keys);
 
-/* Bytes for a row all the time: its place in the roll. */
-#define VECIDX_PLAN_ROLL_BYTES	(3 * sizeof(uint32) + sizeof(ItemPointerData))
-
 /* Bytes of memory for a point while level 0 is made, with sketches of that width. */
 extern double vecidx_plan_point_bytes(const VecIdxMetaFixed *fixed, int width);
 

@@ -17,6 +17,8 @@ vecidx_spool_init(VecIdxSpool *spool, VecIdxTeam *team, Size size, uint64 *count
 	spool->kind = kind;
 	spool->cell = cell;
 	spool->file = NULL;
+	spool->keeps = false;
+	spool->read = NULL;
 }
 
 /* Do processes of the team read each other's files? */
@@ -74,20 +76,35 @@ vecidx_spool_total(const VecIdxSpool *spool)
 	return vecidx_spool_before(spool, spool->team->size);
 }
 
+/* What a process wrote, to be read. */
+static BufFile *
+open_file(VecIdxSpool *spool, int process)
+{
+	BufFile    *file;
+	char		name[64];
+
+	if (!is_shared(spool))
+		return spool->file;
+	if (spool->read != NULL && spool->read[process] != NULL)
+		return spool->read[process];
+	name_file(spool, process, name, sizeof(name));
+	file = BufFileOpenFileSet(&spool->team->state->files.fs, name, O_RDONLY, false);
+	if (spool->keeps)
+	{
+		if (spool->read == NULL)
+			spool->read = palloc0(spool->team->size * sizeof(BufFile *));
+		spool->read[process] = file;
+	}
+	return file;
+}
+
 /* Reads some of what one process wrote; "first" is the number of its first record. */
 static void
 read_file(VecIdxSpool *spool, int process, uint64 first, uint64 from, uint64 to, void *record,
 		  VecIdxSpoolTake take, void *state)
 {
-	BufFile    *file = spool->file;
+	BufFile    *file = open_file(spool, process);
 
-	if (is_shared(spool))
-	{
-		char		name[64];
-
-		name_file(spool, process, name, sizeof(name));
-		file = BufFileOpenFileSet(&spool->team->state->files.fs, name, O_RDONLY, false);
-	}
 	if (BufFileSeek(file, 0, (off_t) ((from - first) * spool->size), SEEK_SET) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
@@ -101,7 +118,7 @@ read_file(VecIdxSpool *spool, int process, uint64 first, uint64 from, uint64 to,
 					 errmsg("could not read temporary file of index build")));
 		take(state, from, record);
 	}
-	if (file != spool->file)
+	if (file != spool->file && !spool->keeps)
 		BufFileClose(file);
 }
 
@@ -131,4 +148,10 @@ vecidx_spool_close(VecIdxSpool *spool)
 	if (spool->file != NULL)
 		BufFileClose(spool->file);
 	spool->file = NULL;
+	for (int i = 0; spool->read != NULL && i < spool->team->size; i++)
+	{
+		if (spool->read[i] != NULL)
+			BufFileClose(spool->read[i]);
+	}
+	spool->read = NULL;
 }

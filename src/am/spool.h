@@ -23,8 +23,10 @@ typedef struct VecIdxSpool
 	uint64	   *counts;			/* records of each process; shared */
 	int			kind;			/* these two name its files */
 	int			cell;
+	bool		keeps;			/* files that were read stay open; false until set */
 
 	/* changes */
+	BufFile   **read;			/* those, one for each process; or NULL */
 	BufFile    *file;			/* this process's, while it is open for writing; the leader of a team of one keeps it */
 } VecIdxSpool;
 

@@ -54,6 +54,8 @@ vecidx_team_join(VecIdxTeam *team, shm_toc *toc)
 	team->state = shm_toc_lookup(toc, KEY_STATE, false);
 	team->size = team->state->size;
 	team->number = ParallelWorkerNumber + 1;
+	for (int i = 0; i < VECIDX_TEAM_PIECES; i++)
+		team->handle[i] = DSM_HANDLE_INVALID;
 }
 
 static void
@@ -164,19 +166,29 @@ vecidx_team_allocate(VecIdxTeam *team, int piece, Size size)
 	return team->piece[piece];
 }
 
+bool
+vecidx_team_has_memory(const VecIdxTeam *team, Size size)
+{
+	return team->alone || vecidx_shared_has_room(size);
+}
+
 void *
 vecidx_team_piece(VecIdxTeam *team, int piece)
 {
 	dsm_handle	handle = team->state->pieces[piece];
 
-	if (handle == DSM_HANDLE_INVALID || handle == team->handle[piece])
+	if (team->number == 0 || handle == team->handle[piece])
 		return team->piece[piece];
 	if (team->segment[piece] != NULL)
 		dsm_detach(team->segment[piece]);
+	team->segment[piece] = NULL;
+	team->piece[piece] = NULL;
+	team->handle[piece] = handle;
+	if (handle == DSM_HANDLE_INVALID)
+		return NULL;
 	team->segment[piece] = dsm_attach(handle);
 	if (team->segment[piece] == NULL)
 		elog(ERROR, "could not attach to shared memory of index build");
-	team->handle[piece] = handle;
 	team->piece[piece] = dsm_segment_address(team->segment[piece]);
 	return team->piece[piece];
 }

@@ -21,7 +21,7 @@
 #include "graph/weave.h"
 
 /* Pieces of memory that a team can have beside the first. */
-#define VECIDX_TEAM_PIECES		4
+#define VECIDX_TEAM_PIECES		8
 
 /* Leader and helpers at most. */
 #define VECIDX_TEAM_MAX			64
@@ -74,7 +74,10 @@ extern void *vecidx_team_shared(VecIdxTeamState *state);
  */
 extern void *vecidx_team_allocate(VecIdxTeam *team, int piece, Size size);
 
-/* That piece, in any process. */
+/* Would there be enough? */
+extern bool vecidx_team_has_memory(const VecIdxTeam *team, Size size);
+
+/* That piece, in any process; NULL if it has been freed. */
 extern void *vecidx_team_piece(VecIdxTeam *team, int piece);
 extern void vecidx_team_free(VecIdxTeam *team, int piece);
 

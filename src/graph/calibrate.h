@@ -10,8 +10,7 @@
 #define VECIDX_CALIBRATE_H
 
 #include "graph/effort.h"
-#include "graph/store.h"
-#include "graph/truth.h"
+#include "graph/trial.h"
 
 #define VECIDX_CALIBRATE_QUERIES	256
 
@@ -21,7 +20,23 @@
 /* The recall that is aimed at for a target, where it is measured by that many neighbours. */
 extern double vecidx_calibrate_aim(double target, double neighbours);
 
-/* Settles the truth and fills in the tuning; its source stays "not" if there is nothing to go by. */
-extern void vecidx_calibrate(VecIdxHandle *handle, VecIdxTruth *truth, VecIdxTuningSource source, VecIdxMetaTuning *tuning);
+/* How queries are asked: run has all processes run those of the sheet that are asked (vecidx_trial_run). */
+typedef struct VecIdxAsking
+{
+	VecIdxSheet *sheet;
+	void		(*run) (void *state);
+	void	   *state;
+} VecIdxAsking;
+
+/*
+ * Fills in the tuning; its source stays "not" if there is nothing to go by.
+ * The truth is settled.
+ */
+extern void vecidx_calibrate(VecIdxHandle *handle, const VecIdxTruth *truth, const VecIdxAsking *asking,
+							 VecIdxTuningSource source, VecIdxMetaTuning *tuning);
+
+/* The same by this process alone. */
+extern void vecidx_calibrate_alone(VecIdxHandle *handle, const VecIdxTruth *truth, VecIdxTuningSource source,
+								   VecIdxMetaTuning *tuning);
 
 #endif							/* VECIDX_CALIBRATE_H */

@@ -27,6 +27,16 @@ count_named(const VecIdxWeave *weave)
 	return named;
 }
 
+/* Puts a point into a list not at its end, whose places may go to others. */
+static void
+place_point(uint32 *list, int at, int room, uint32 point)
+{
+	int			middle = Min(at, room / 2);
+
+	list[at] = list[middle];
+	list[middle] = point;
+}
+
 /* Names a point in the list of a member, if that can be done without anybody else being forgotten. */
 static bool
 name_point(VecIdxWeave *weave, uint32 member, uint32 point, uint8 *named)
@@ -36,7 +46,7 @@ name_point(VecIdxWeave *weave, uint32 member, uint32 point, uint8 *named)
 
 	if (count < weave->room)
 	{
-		list[count] = point;
+		place_point(list, count, weave->room, point);
 		weave->list_counts[member]++;
 		named[point]++;
 		return true;
@@ -48,7 +58,7 @@ name_point(VecIdxWeave *weave, uint32 member, uint32 point, uint8 *named)
 			continue;
 		named[list[i]]--;
 		named[point]++;
-		list[i] = point;
+		place_point(list, i, weave->room, point);
 		return true;
 	}
 	return false;

@@ -9,6 +9,7 @@
 
 #include "utils/memutils.h"
 
+#include "graph/screen.h"
 #include "graph/truth.h"
 #include "kernel/kernel.h"
 
@@ -195,31 +196,96 @@ may_be_near(const VecIdxTruth *truth, int query, float product, double square)
 	return -(product + margin) <= worst->distance;
 }
 
-void
-vecidx_truth_note_rows(VecIdxTruth *truth, const float *rows, int count, const ItemPointerData *tids)
+/* By products of the rows with all queries. */
+static void
+note_near(VecIdxTruth *truth, const VecIdxTruthBatch *batch, const float *squares)
 {
 	const VecIdxKernels *kernels = vecidx_kernels();
 	int			dimensions = truth->dimensions;
 	int			stride = PANELS(truth->count) * VECIDX_PANEL;
 
-	Assert(count <= VECIDX_TRUTH_ROWS);
 	if (truth->panels == NULL)
 		lay_panels(truth);
 	for (int p = 0; p < PANELS(truth->count); p++)
-		kernels->panel_f32(rows, count, truth->panels + (Size) p * VECIDX_PANEL * dimensions, dimensions,
+		kernels->panel_f32(batch->rows, batch->count, truth->panels + (Size) p * VECIDX_PANEL * dimensions, dimensions,
 						   truth->products + p * VECIDX_PANEL, stride);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < batch->count; i++)
 	{
-		const float *row = rows + (Size) i * dimensions;
-		float		square = kernels->dot(row, row, dimensions);
-
 		for (int query = 0; query < truth->count; query++)
 		{
-			if (may_be_near(truth, query, truth->products[i * stride + query], square))
-				note_row(truth, query, row, &tids[i], VECIDX_NONE);
+			if (may_be_near(truth, query, truth->products[i * stride + query], squares[i]))
+				note_row(truth, query, batch->rows + (Size) i * dimensions, &batch->tids[i], VECIDX_NONE);
 		}
-		note_norm(truth, square);
 	}
+}
+
+/*
+ * The squared distance beyond which no row whose square is not larger can be
+ * among a query's neighbours; distances are off by no more than n units of
+ * float's rounding of the norms' product.
+ */
+static double
+far_from(const VecIdxTruth *truth, int query, double square)
+{
+	double		worst = truth->neighbours[query * VECIDX_TRUTH_KEPT].distance;
+	double		rounding = truth->dimensions * (double) FLT_EPSILON;
+
+	if (truth->kept[query] < VECIDX_TRUTH_KEPT)
+		return INFINITY;
+	if (truth->metric == VECIDX_L2 || truth->metric == VECIDX_HAMMING)
+		return worst * (1 + 4 * rounding);
+	return 2 * worst + (square + truth->squares[query]) * (1 + 4 * rounding);
+}
+
+/* By their sketches; false if these are of no help. */
+static bool
+note_screened(VecIdxTruth *truth, const VecIdxTruthBatch *batch, const float *squares)
+{
+	VecIdxScreen *screen = truth->screen;
+	uint32		passed = 0;
+	double		largest = 0;
+
+	if (!vecidx_screen_helps(screen))
+		return false;
+	for (int i = 0; i < batch->count; i++)
+		largest = Max(largest, squares[i]);
+	for (int query = 0; query < truth->count; query++)
+		vecidx_screen_reach(screen, query, far_from(truth, query, largest), sqrt(Max(largest, truth->squares[query])));
+	vecidx_screen_take(screen, batch->sketches, batch->count);
+	for (int i = 0; i < batch->count; i++)
+	{
+		int			hits = vecidx_screen_row(screen, i);
+
+		for (int j = 0; j < hits; j++)
+			note_row(truth, screen->hits[j].place, batch->rows + (Size) i * truth->dimensions, &batch->tids[i], VECIDX_NONE);
+		passed += hits;
+	}
+	vecidx_screen_tell(screen, batch->count, passed);
+	return true;
+}
+
+void
+vecidx_truth_note_rows(VecIdxTruth *truth, const VecIdxSketcher *sketcher, const VecIdxTruthBatch *batch)
+{
+	float		squares[VECIDX_TRUTH_ROWS];
+
+	Assert(batch->count <= VECIDX_TRUTH_ROWS);
+	for (int i = 0; i < batch->count; i++)
+	{
+		const float *row = batch->rows + (Size) i * truth->dimensions;
+
+		squares[i] = vecidx_kernels()->dot(row, row, truth->dimensions);
+		note_norm(truth, squares[i]);
+	}
+	if (truth->screen == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(GetMemoryChunkContext(truth));
+
+		truth->screen = vecidx_screen_create(sketcher, truth->rows, truth->count, VECIDX_TRUTH_ROWS);
+		MemoryContextSwitchTo(old);
+	}
+	if (!note_screened(truth, batch, squares))
+		note_near(truth, batch, squares);
 }
 
 /* What one process noted: this, then the neighbours. */
@@ -230,6 +296,7 @@ typedef struct Notes
 	{
 		int			kept;
 		bool		skipped;
+		uint32		self;
 	}			query[FLEXIBLE_ARRAY_MEMBER];
 } Notes;
 
@@ -255,6 +322,7 @@ vecidx_truth_store_notes(const VecIdxTruth *truth, void *memory)
 	{
 		notes->query[i].kept = truth->kept[i];
 		notes->query[i].skipped = truth->skipped[i];
+		notes->query[i].self = truth->self[i];
 	}
 	memcpy((char *) memory + notes_head(truth->count), truth->neighbours,
 		   (Size) truth->count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour));
@@ -274,6 +342,24 @@ vecidx_truth_join_notes(VecIdxTruth *truth, const void *memory)
 			offer_neighbour(truth->neighbours + i * VECIDX_TRUTH_KEPT, &truth->kept[i],
 							&neighbours[i * VECIDX_TRUTH_KEPT + j]);
 	}
+}
+
+void
+vecidx_truth_take_notes(VecIdxTruth *truth, const void *memory)
+{
+	const Notes *notes = memory;
+
+	truth->norm = notes->norm;
+	truth->used = 0;
+	for (int i = 0; i < truth->count; i++)
+	{
+		truth->kept[i] = notes->query[i].kept;
+		truth->skipped[i] = notes->query[i].skipped;
+		truth->self[i] = notes->query[i].self;
+		truth->used += !truth->skipped[i];
+	}
+	memcpy(truth->neighbours, (const char *) memory + notes_head(truth->count),
+		   (Size) truth->count * VECIDX_TRUTH_KEPT * sizeof(VecIdxTrueNeighbour));
 }
 
 /* Rows that are somebody's neighbours, and the rows that are queries. */

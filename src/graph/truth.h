@@ -12,6 +12,7 @@
 #include "utils/hsearch.h"
 
 #include "quant/quant.h"
+#include "quant/sketch.h"
 #include "vecidx.h"
 
 /*
@@ -48,6 +49,7 @@ typedef struct VecIdxTruth
 	int		   *kept;			/* number of true neighbours of each */
 	VecIdxTrueNeighbour *neighbours;	/* VECIDX_TRUTH_KEPT of each: a max-heap, sorted once settled */
 	float		norm;			/* largest norm of a row (inner product) */
+	struct VecIdxScreen *screen;	/* NULL before it is wanted */
 	float	   *panels;			/* of the queries (kernel.h); NULL before they are wanted */
 	float	   *products;		/* of rows with them */
 	HTAB	   *places;			/* number of each query, by TID; NULL before the first look */
@@ -65,16 +67,29 @@ extern int	vecidx_truth_find(VecIdxTruth *truth, ItemPointer tid);
 /* A row of the table went to a node; VECIDX_NONE if that is not known yet. */
 extern void vecidx_truth_note(VecIdxTruth *truth, const float *row, ItemPointer tid, uint32 node);
 
+/* Rows that come together: row after row, normalized, with their sketches. */
+typedef struct VecIdxTruthBatch
+{
+	const float *rows;
+	const int8 *sketches;
+	const ItemPointerData *tids;
+	int			count;			/* at most VECIDX_TRUTH_ROWS */
+} VecIdxTruthBatch;
+
 /*
- * The same for count rows at once, whose nodes are not known yet; in less
- * time, as most are seen to be far by products made together.
+ * The same for rows that come together, whose nodes are not known yet; in less
+ * time, as most are seen to be far by their sketches, or by products made
+ * together.
  */
-extern void vecidx_truth_note_rows(VecIdxTruth *truth, const float *rows, int count, const ItemPointerData *tids);
+extern void vecidx_truth_note_rows(VecIdxTruth *truth, const VecIdxSketcher *sketcher, const VecIdxTruthBatch *batch);
 
 /* What was noted, as bytes that another process can join to what it noted of the same queries. */
 extern Size vecidx_truth_notes_size(int count);
 extern void vecidx_truth_store_notes(const VecIdxTruth *truth, void *notes);
 extern void vecidx_truth_join_notes(VecIdxTruth *truth, const void *notes);
+
+/* Takes over what another process has settled of the same queries. */
+extern void vecidx_truth_take_notes(VecIdxTruth *truth, const void *notes);
 
 /* Tells the node of a row, for all that were noted without. */
 extern void vecidx_truth_resolve(VecIdxTruth *truth, ItemPointer tid, uint32 node);

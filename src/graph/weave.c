@@ -277,15 +277,15 @@ do_step(VecIdxWeave *weave, VecIdxDeal *deal, MemberWork work, bool with_pool)
 	free_bench(bench);
 }
 
-/* Sorts candidates by distance from the member that stands behind them: into hits. */
+/* Sorts candidates by distance from the member that stands behind them, and is a row of the gram: into hits. */
 static void
-sort_candidates(Bench *bench, int count)
+sort_candidates(Bench *bench, int row, int count)
 {
 	const VecIdxSketchKey *own = vecidx_gram_key(bench->weave, bench->members[count]);
 	const int32 *products = bench->gram.products;
 	float		weight = bench->weave->points->weight;
 
-	vecidx_gram_multiply(&bench->gram, count, 1, 0, count);
+	vecidx_gram_multiply(&bench->gram, row, 1, 0, count);
 	for (int i = 0; i < count; i++)
 	{
 		VecIdxHit	hit;
@@ -360,7 +360,7 @@ choose(Bench *bench, int count, uint32 *chosen)
 
 	vecidx_gram_lay_rows(&bench->gram, bench->members, count + 1);
 	vecidx_gram_lay_columns(&bench->gram, bench->members, count);
-	sort_candidates(bench, count);
+	sort_candidates(bench, count, count);
 	line_up(bench, count);
 	while (count > 0 && kept < bench->weave->room)
 	{
@@ -442,6 +442,17 @@ sort_back(uint32 *members, int count)
 	}
 }
 
+/* All candidates, nearest first. */
+static void
+line_list(Bench *bench, int count, uint32 *list)
+{
+	vecidx_gram_lay_rows(&bench->gram, bench->members + count, 1);
+	vecidx_gram_lay_columns(&bench->gram, bench->members, count);
+	sort_candidates(bench, 0, count);
+	for (int i = 0; i < count; i++)
+		list[i] = bench->members[bench->hits[i].place];
+}
+
 /* Joins a list with the links back; from here on it names points. */
 static void
 finish_list(Bench *bench, uint32 member)
@@ -463,7 +474,7 @@ finish_list(Bench *bench, uint32 member)
 	if (count > weave->room)
 		count = choose(bench, count, list);
 	else
-		memcpy(list, bench->members, count * sizeof(uint32));
+		line_list(bench, count, list);
 	for (int i = 0; i < count; i++)
 		list[i] = vecidx_weave_point(weave, list[i]);
 	weave->list_counts[member] = count;

@@ -17,9 +17,9 @@
 
 #include "postgres.h"
 
-#include "port/atomics.h"
 #include "storage/spin.h"
 
+#include "graph/deal.h"
 #include "graph/graph.h"
 #include "graph/points.h"
 
@@ -44,25 +44,6 @@ typedef struct VecIdxWeaveEffort
 
 /* By the options that HNSW has. */
 extern VecIdxWeaveEffort vecidx_weave_effort(int m, int ef_construction);
-
-/* Work dealt out among processes: the next piece that nobody has taken. */
-typedef struct VecIdxDeal
-{
-	pg_atomic_uint64 next;
-} VecIdxDeal;
-
-/* Takes at most "piece" of "total" things; false when nothing is left. */
-static inline bool
-vecidx_deal_take(VecIdxDeal *deal, uint32 piece, uint32 total, uint32 *from, uint32 *to)
-{
-	uint64		start = pg_atomic_fetch_add_u64(&deal->next, piece);
-
-	if (start >= total)
-		return false;
-	*from = (uint32) start;
-	*to = (uint32) Min(start + piece, total);
-	return true;
-}
 
 typedef struct VecIdxWeave
 {

@@ -239,6 +239,48 @@ vecidx_avx2_round(const float *x, int n, VecIdxRounding *rounding, int8 *v)
 	rounding->squares = sum_int32_avx2(_mm256_zextsi128_si256(squares));
 }
 
+/* The levels of 4 floats; adds their products with twice these less top. */
+AVX2 static inline __m128i
+level_four_avx2(__m128 x, const VecIdxLeveling *leveling, __m256d *dot)
+{
+	__m256d		wide = _mm256_cvtps_pd(x);
+	__m256d		top = _mm256_set1_pd(leveling->top);
+	__m256d		level = _mm256_fmadd_pd(wide, _mm256_set1_pd(leveling->inverse),
+										_mm256_set1_pd((leveling->top + 1) / 2));
+	__m128i		integers;
+
+	integers = _mm256_cvttpd_epi32(_mm256_min_pd(_mm256_max_pd(level, _mm256_setzero_pd()), top));
+	level = _mm256_cvtepi32_pd(_mm_slli_epi32(integers, 1));
+	*dot = _mm256_fmadd_pd(wide, _mm256_sub_pd(level, top), *dot);
+	return integers;
+}
+
+AVX2 void
+vecidx_avx2_level(const float *x, int n, VecIdxLeveling *leveling, uint8 *u)
+{
+	__m256d		dot[4];
+	__m128i		sum = _mm_setzero_si128();
+	__m128i		squares = _mm_setzero_si128();
+
+	for (int j = 0; j < 4; j++)
+		dot[j] = _mm256_setzero_pd();
+	for (int i = 0; i < n; i += 16)
+	{
+		__m128i		low = _mm_packs_epi32(level_four_avx2(_mm_loadu_ps(x + i), leveling, &dot[0]),
+										  level_four_avx2(_mm_loadu_ps(x + i + 4), leveling, &dot[1]));
+		__m128i		high = _mm_packs_epi32(level_four_avx2(_mm_loadu_ps(x + i + 8), leveling, &dot[2]),
+										   level_four_avx2(_mm_loadu_ps(x + i + 12), leveling, &dot[3]));
+		__m128i		levels = _mm_packus_epi16(low, high);
+
+		_mm_storeu_si128((__m128i *) (u + i), levels);
+		sum = _mm_add_epi32(sum, _mm_sad_epu8(levels, _mm_setzero_si128()));
+		squares = _mm_add_epi32(squares, _mm_add_epi32(_mm_madd_epi16(low, low), _mm_madd_epi16(high, high)));
+	}
+	leveling->dot = sum_doubles_avx2(dot[0], dot[1], dot[2], dot[3]);
+	leveling->sum = sum_int32_avx2(_mm256_zextsi128_si256(sum));
+	leveling->squares = sum_int32_avx2(_mm256_zextsi128_si256(squares));
+}
+
 /* Nothing is fused, for the bits of vecidx_line_estimate. */
 AVX2 void
 vecidx_avx2_estimates(const VecIdxLine *line, const int32 *dots, const float *f0, const float *f1,

@@ -206,6 +206,46 @@ vecidx_avx512_round(const float *x, int n, VecIdxRounding *rounding, int8 *v)
 	rounding->squares = _mm512_reduce_add_epi32(squares);
 }
 
+/* The levels of 8 floats; adds their products with twice these less top. */
+AVX512 static inline __m256i
+level_eight_avx512(__m256 x, const VecIdxLeveling *leveling, __m512d *dot)
+{
+	__m512d		wide = _mm512_cvtps_pd(x);
+	__m512d		top = _mm512_set1_pd(leveling->top);
+	__m512d		level = _mm512_fmadd_pd(wide, _mm512_set1_pd(leveling->inverse),
+										_mm512_set1_pd((leveling->top + 1) / 2));
+	__m256i		integers;
+
+	integers = _mm512_cvttpd_epi32(_mm512_min_pd(_mm512_max_pd(level, _mm512_setzero_pd()), top));
+	level = _mm512_cvtepi32_pd(_mm256_slli_epi32(integers, 1));
+	*dot = _mm512_fmadd_pd(wide, _mm512_sub_pd(level, top), *dot);
+	return integers;
+}
+
+AVX512 void
+vecidx_avx512_level(const float *x, int n, VecIdxLeveling *leveling, uint8 *u)
+{
+	__m512d		dot_low = _mm512_setzero_pd();
+	__m512d		dot_high = _mm512_setzero_pd();
+	__m256i		sum = _mm256_setzero_si256();
+	__m256i		squares = _mm256_setzero_si256();
+
+	for (int i = 0; i < n; i += 16)
+	{
+		__m256i		low = level_eight_avx512(_mm256_loadu_ps(x + i), leveling, &dot_low);
+		__m256i		high = level_eight_avx512(_mm256_loadu_ps(x + i + 8), leveling, &dot_high);
+
+		_mm_storel_epi64((__m128i *) (u + i), _mm256_cvtepi32_epi8(low));
+		_mm_storel_epi64((__m128i *) (u + i + 8), _mm256_cvtepi32_epi8(high));
+		sum = _mm256_add_epi32(sum, _mm256_add_epi32(low, high));
+		/* the upper halves are zero */
+		squares = _mm256_add_epi32(squares, _mm256_add_epi32(_mm256_madd_epi16(low, low), _mm256_madd_epi16(high, high)));
+	}
+	leveling->dot = sum_doubles_avx512(dot_low, dot_high);
+	leveling->sum = sum_int32_avx2(sum);
+	leveling->squares = sum_int32_avx2(squares);
+}
+
 /* Nothing is fused, for the bits of vecidx_line_estimate. */
 AVX512 void
 vecidx_avx512_estimates(const VecIdxLine *line, const int32 *dots, const float *f0, const float *f1,

@@ -60,6 +60,16 @@ typedef struct VecIdxRounding
 	int32		squares;
 } VecIdxRounding;
 
+/* How to bring a vector to the levels of a code, and sums over these. */
+typedef struct VecIdxLeveling
+{
+	float		inverse;		/* of the step */
+	int			top;			/* levels are in [0, top], top + 1 a power of two <= 256 */
+	double		dot;			/* of the vector and twice its levels less top */
+	int32		sum;
+	int32		squares;
+} VecIdxLeveling;
+
 /* What makes a query's estimates of its products with codes. */
 typedef struct VecIdxLine
 {
@@ -211,6 +221,9 @@ typedef struct VecIdxKernels
 	 * The sum is taken in float with bottom on top, so that halves round up.
 	 */
 	void		(*round) (const float *x, int n, VecIdxRounding *rounding, int8 *v);
+
+	/* u[i] = x[i] * inverse + (top + 1) / 2, in double, rounded down and brought into [0, top] */
+	void		(*level) (const float *x, int n, VecIdxLeveling *leveling, uint8 *u);
 
 	/* bit planes of integers v in [-8, 7] */
 	void		(*planes) (const int8 *v, int n, uint8 *planes);

@@ -60,6 +60,7 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	extern float vecidx_##set##_subtract(const float *a, const float *b, float *out, int n); \
 	extern void vecidx_##set##_measure(const float *x, int n, VecIdxMoments *moments); \
 	extern void vecidx_##set##_round(const float *x, int n, VecIdxRounding *rounding, int8 *v); \
+	extern void vecidx_##set##_level(const float *x, int n, VecIdxLeveling *leveling, uint8 *u); \
 	extern void vecidx_##set##_planes(const int8 *v, int n, uint8 *planes); \
 	extern void vecidx_##set##_estimates(const VecIdxLine *line, const int32 *dots, const float *f0, \
 										 const float *f1, int count, float *estimates); \
@@ -79,6 +80,7 @@ extern bool vecidx_kernels_dotprod_usable(void);
 	.subtract = vecidx_##set##_subtract, \
 	.measure = vecidx_##set##_measure, \
 	.round = vecidx_##set##_round, \
+	.level = vecidx_##set##_level, \
 	.planes = vecidx_##set##_planes, \
 	.estimates = vecidx_##set##_estimates, \
 	.multiply = vecidx_##set##_multiply, \

@@ -210,6 +210,50 @@ vecidx_neon_round(const float *x, int n, VecIdxRounding *rounding, int8 *v)
 	rounding->squares = vaddvq_s32(squares);
 }
 
+/* The levels of two floats; adds their products with twice these less top. */
+static inline int32x2_t
+level_two(float64x2_t x, const VecIdxLeveling *leveling, float64x2_t *dot)
+{
+	float64x2_t top = vdupq_n_f64(leveling->top);
+	float64x2_t level = vfmaq_n_f64(vdupq_n_f64((leveling->top + 1) / 2), x, leveling->inverse);
+	int64x2_t	integers = vcvtq_s64_f64(vminq_f64(vmaxq_f64(level, vdupq_n_f64(0)), top));
+
+	*dot = vfmaq_f64(*dot, x, vsubq_f64(vcvtq_f64_s64(vshlq_n_s64(integers, 1)), top));
+	return vmovn_s64(integers);
+}
+
+void
+vecidx_neon_level(const float *x, int n, VecIdxLeveling *leveling, uint8 *u)
+{
+	float64x2_t dot[8];
+	int32x4_t	sum = vdupq_n_s32(0);
+	int32x4_t	squares = vdupq_n_s32(0);
+
+	for (int j = 0; j < 8; j++)
+		dot[j] = vdupq_n_f64(0);
+	for (int i = 0; i < n; i += 16)
+	{
+		uint16x4_t	words[4];
+
+#pragma GCC unroll 4
+		for (int j = 0; j < 4; j++)
+		{
+			float32x4_t values = vld1q_f32(x + i + 4 * j);
+			int32x4_t	integers = vcombine_s32(level_two(vcvt_f64_f32(vget_low_f32(values)), leveling, &dot[2 * j]),
+												level_two(vcvt_high_f64_f32(values), leveling, &dot[2 * j + 1]));
+
+			words[j] = vmovn_u32(vreinterpretq_u32_s32(integers));
+			sum = vaddq_s32(sum, integers);
+			squares = vmlaq_s32(squares, integers, integers);
+		}
+		vst1_u8(u + i, vmovn_u16(vcombine_u16(words[0], words[1])));
+		vst1_u8(u + i + 8, vmovn_u16(vcombine_u16(words[2], words[3])));
+	}
+	leveling->dot = sum_doubles(dot);
+	leveling->sum = vaddvq_s32(sum);
+	leveling->squares = vaddvq_s32(squares);
+}
+
 /* Two estimates; nothing is fused, for the bits of vecidx_line_estimate. */
 static inline float64x2_t
 two_estimates(const VecIdxLine *line, int32x2_t dots, float32x2_t f0, float32x2_t f1)

@@ -375,6 +375,34 @@ round_values(const float *x, int n, VecIdxRounding *rounding, int8 *v)
 	rounding->dot = sum_wide_lanes(dot);
 }
 
+/* The product is exact, as both factors are floats: fusing changes nothing. */
+static void
+level_values(const float *x, int n, VecIdxLeveling *leveling, uint8 *u)
+{
+	double		middle = (leveling->top + 1) / 2;
+	double		dot[WIDE_LANES] = {0};
+
+	leveling->sum = 0;
+	leveling->squares = 0;
+	for (int i = 0; i < n; i += WIDE_LANES)
+	{
+		for (int j = 0; j < WIDE_LANES; j++)
+		{
+			double		level = (double) x[i + j] * leveling->inverse + middle;
+			int			integer;
+
+			level = level > 0 ? level : 0;
+			level = level < leveling->top ? level : leveling->top;
+			integer = (int) level;
+			u[i + j] = (uint8) integer;
+			dot[j] += (double) x[i + j] * (double) (2 * integer - leveling->top);
+			leveling->sum += integer;
+			leveling->squares += integer * integer;
+		}
+	}
+	leveling->dot = sum_wide_lanes(dot);
+}
+
 static void
 planes(const int8 *v, int n, uint8 *plane)
 {
@@ -506,6 +534,7 @@ const VecIdxKernels vecidx_kernels_scalar = {
 	.subtract = subtract,
 	.measure = measure,
 	.round = round_values,
+	.level = level_values,
 	.planes = planes,
 	.multiply = multiply,
 	.butterfly = butterfly,

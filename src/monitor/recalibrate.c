@@ -227,8 +227,9 @@ measure(Calibration *calibration, const VecIdxGiven *given)
 	if (calibration->rows <= VECIDX_CALIBRATE_MIN_ROWS)
 		return 0;
 	tell_dead(calibration);
-	vecidx_calibrate(calibration->handle, calibration->truth,
-					 given != NULL ? VECIDX_TUNED_BY_QUERIES : VECIDX_TUNED_BY_ROWS, &tuning);
+	vecidx_truth_settle(calibration->truth);
+	vecidx_calibrate_alone(calibration->handle, calibration->truth,
+						   given != NULL ? VECIDX_TUNED_BY_QUERIES : VECIDX_TUNED_BY_ROWS, &tuning);
 	vecidx_meta_tune(calibration->handle, &tuning, RelationNeedsWAL(calibration->index));
 	return calibration->truth->used;
 }

@@ -372,3 +372,13 @@ vecidx_page_create(Relation index, ForkNumber fork, BlockNumber block, Page imag
 	END_CRIT_SECTION();
 	UnlockReleaseBuffer(buffer);
 }
+
+void
+vecidx_page_fill(Relation index, BlockNumber block, Page image)
+{
+	Buffer		buffer = ReadBufferExtended(index, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
+
+	memcpy(BufferGetPage(buffer), image, BLCKSZ);
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+}

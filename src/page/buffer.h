@@ -134,6 +134,9 @@ extern void vecidx_buffer_extend(Relation index, BlockNumber blocks);
 
 /* Writes the whole image of a page of any fork that is being created; log_page adds a WAL record. */
 extern void vecidx_page_create(Relation index, ForkNumber fork, BlockNumber block, Page image, bool log_page);
+
+/* The same, without WAL, for a page of the main fork that is there: what it held does not matter. */
+extern void vecidx_page_fill(Relation index, BlockNumber block, Page image);
 extern void vecidx_page_init(Page page, VecIdxPageKind kind, uint32 first);
 
 #endif							/* VECIDX_BUFFER_H */

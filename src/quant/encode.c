@@ -3,8 +3,9 @@
  *	  From a row to its code, factors and rerank vector.
  *
  * The bytes are on disk and rows are compared by them, so they must be equal
- * on every machine: only sums.c, the Hadamard kernel and operations on single
- * elements, none of them a rounded product followed by an addition.
+ * on every machine: only kernels that give the same bits in all sets, and
+ * operations on single elements, none of them a rounded product followed
+ * by an addition.
  */
 #include "c.h"
 
@@ -26,59 +27,25 @@ vecidx_quant_scratch_size(const VecIdxQuantParams *params)
 }
 
 /*
- * Levels of a residual in steps of the best size for normal data.  inverse is
- * rounded to float, so that the products are exact and fusing changes nothing.
+ * Levels of a residual in steps of the best size for normal data, and sums
+ * over them.  All are in the middle where the residual is zero.
  */
 static void
-quantize(const VecIdxResidual *residual, int bits, int n, uint8 *restrict levels)
+quantize(const VecIdxResidual *residual, int bits, int n, uint8 *levels, LevelSums *sums)
 {
 	double		deviation = sqrt(residual->norm2 / n);
-	double		inverse;
-	double		middle = 1 << (bits - 1);
-	double		top = (1 << bits) - 1;
-	const float *values = residual->values;
-
-	if (residual->norm2 == 0)
-	{
-		memset(levels, 1 << (bits - 1), n);
-		return;
-	}
-	inverse = (float) (1.0 / (vecidx_quant_step(bits) * deviation));
-	for (int i = 0; i < n; i += VECIDX_BLOCK)
-	{
-		for (int j = i; j < i + VECIDX_BLOCK; j++)
-		{
-			double		level = (double) values[j] * inverse + middle;
-
-			level = level < 0 ? 0 : level;
-			level = level > top ? top : level;
-			levels[j] = (uint8) (int) level;
-		}
-	}
-}
-
-static void
-sum_levels(const VecIdxResidual *residual, const uint8 *levels, int bits, int n, LevelSums *sums)
-{
 	int32		top = (1 << bits) - 1;
-	int32		sum = 0;
-	int32		squares = 0;
+	VecIdxLeveling leveling = {.top = top};
 	int64		norm2_times_4;
 
-	for (int i = 0; i < n; i += VECIDX_BLOCK)
-	{
-		for (int j = i; j < i + VECIDX_BLOCK; j++)
-		{
-			sum += levels[j];
-			squares += levels[j] * levels[j];
-		}
-	}
-	norm2_times_4 = INT64CONST(4) * squares - INT64CONST(4) * top * sum + (int64) n * top * top;
-
-	sums->level_sum = sum;
+	if (residual->norm2 > 0)
+		leveling.inverse = (float) (1.0 / (vecidx_quant_step(bits) * deviation));
+	vecidx_kernels()->level(residual->values, n, &leveling, levels);
+	norm2_times_4 = INT64CONST(4) * leveling.squares - INT64CONST(4) * top * leveling.sum + (int64) n * top * top;
+	sums->level_sum = leveling.sum;
 	sums->norm2 = 0.25 * (double) norm2_times_4;
-	/* 2 y is a whole number too */
-	sums->values_dot = 0.5 * vecidx_sum_dot_levels(residual->values, levels, 2, -top, n);
+	/* 2 y is a whole number */
+	sums->values_dot = 0.5 * leveling.dot;
 }
 
 /*
@@ -110,8 +77,8 @@ compute_factors(const VecIdxQuantizer *quantizer, const float *row, const VecIdx
 	if (params->metric == VECIDX_L2)
 		factors->f0 = vecidx_clamp(residual->norm2 * unit * unit);
 	else
-		factors->f0 = vecidx_clamp(-vecidx_sum_dot(row, vecidx_quantizer_centroid(quantizer),
-												   params->dimensions));
+		factors->f0 = vecidx_clamp(-vecidx_kernels()->dot_wide(row, vecidx_quantizer_centroid(quantizer),
+																params->dimensions));
 	factors->f1 = vecidx_clamp(-factor * scale);
 	factors->error = vecidx_clamp(factor * error);
 }
@@ -126,8 +93,7 @@ encode_rerank_levels(const VecIdxQuantizer *quantizer, const float *row, const V
 	VecIdxRerankHeader header;
 	LevelSums	sums;
 
-	quantize(residual, bits, n, levels);
-	sum_levels(residual, levels, bits, n, &sums);
+	quantize(residual, bits, n, levels, &sums);
 	compute_factors(quantizer, row, residual, &sums, HUGE_VAL, &header.factors);
 	header.level_sum = sums.level_sum;
 	memcpy(rerank, &header, sizeof(header));
@@ -161,8 +127,7 @@ vecidx_quant_encode(const VecIdxQuantizer *quantizer, const float *row, void *sc
 
 	vecidx_rotation_apply(quantizer, row, &residual);
 	residual.norm2 = vecidx_sum_squares(residual.values, n);
-	quantize(&residual, params->bits, n, levels);
-	sum_levels(&residual, levels, params->bits, n, &sums);
+	quantize(&residual, params->bits, n, levels, &sums);
 	compute_factors(quantizer, row, &residual, &sums,
 					vecidx_query_precision(params->bits), factors);
 	vecidx_levels_pack(levels, params->bits, n, code);

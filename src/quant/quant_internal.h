@@ -118,11 +118,12 @@ extern double vecidx_query_precision(int bits);
 /* Bits of the levels in a rerank vector: 4, 8, or 0 when it has none. */
 extern int	vecidx_quant_rerank_bits(const VecIdxQuantParams *params);
 
-/* sums.c: in a fixed order and in double, the same on every machine */
-extern double vecidx_sum_dot(const float *a, const float *b, int n);
-extern double vecidx_sum_squares(const float *a, int n);
-extern double vecidx_sum_dot_levels(const float *a, const uint8 *b, int scale, int offset, int n);
-extern double vecidx_sum(const float *a, int n);
+/* The same on every machine, as kernels sum in double in the same order. */
+static inline double
+vecidx_sum_squares(const float *a, int n)
+{
+	return vecidx_kernels()->dot_wide(a, a, n);
+}
 
 /* rotation.c */
 extern void vecidx_rotation_init(VecIdxQuantizer *quantizer);

@@ -496,6 +496,35 @@ check_rounding(const VecIdxKernels *set, const float *x, int n, VecIdxRounding r
 	check_int(set, "round, squares", n, rounding.squares, squares);
 }
 
+/* Likewise. */
+static void
+check_leveling(const VecIdxKernels *set, const float *x, int n, VecIdxLeveling leveling)
+{
+	VecIdxLeveling expected = leveling;
+	uint8	   *u = unit_alloc(n, unit_random_below(8));
+	uint8	   *scalar_u = unit_alloc(n, 0);
+	int64		sum = 0;
+	int64		squares = 0;
+	int			far_off = 0;
+
+	set->level(x, n, &leveling, u);
+	vecidx_kernels_scalar.level(x, n, &expected, scalar_u);
+	for (int i = 0; i < n; i++)
+	{
+		double		level = floor((double) x[i] * leveling.inverse + (leveling.top + 1) / 2);
+
+		far_off += u[i] != Max(0, Min(level, leveling.top));
+		sum += u[i];
+		squares += u[i] * u[i];
+	}
+	unit_check(far_off == 0, "%s level n=%d: %d are other levels", set->name, n, far_off);
+	unit_check(memcmp(u, scalar_u, n) == 0, "%s level n=%d differs from scalar", set->name, n);
+	unit_check(leveling.dot == expected.dot, "%s level n=%d: dot %.17g, expected %.17g",
+			   set->name, n, leveling.dot, expected.dot);
+	check_int(set, "level, sum", n, leveling.sum, sum);
+	check_int(set, "level, squares", n, leveling.squares, squares);
+}
+
 static void
 check_planes(const VecIdxKernels *set, int n)
 {
@@ -516,14 +545,14 @@ check_planes(const VecIdxKernels *set, int n)
 	unit_check(memcmp(planes, ended, VECIDX_PLANES_SIZE(n)) == 0, "%s planes n=%d: not zero beyond", set->name, n);
 }
 
-/* What makes a query of a rotated vector. */
+/* What makes a query, or codes, of a rotated vector. */
 static void
-test_query_parts(const VecIdxKernels *set)
+test_rounding(const VecIdxKernels *set)
 {
 	static const VecIdxRounding planes = {.inverse = 3,.bottom = 8,.top = 7};
 	static const VecIdxRounding bytes = {.inverse = 40,.bottom = 127,.top = 127};
 
-	unit_case("kernel %s: moments, integers and planes", set->name);
+	unit_case("kernel %s: moments, integers, levels and planes", set->name);
 	for (int n = 0; n <= LARGEST; n = n < 2000 ? n + 64 : n + 1536 + 64)
 	{
 		float	   *x = unit_alloc(n * sizeof(float), 4 * unit_random_below(16));
@@ -539,6 +568,12 @@ test_query_parts(const VecIdxKernels *set)
 		check_rounding(set, x, n, planes);
 		check_rounding(set, x, n, bytes);
 		check_planes(set, n);
+		for (int bits = 1; bits <= 8; bits *= 2)
+		{
+			VecIdxLeveling levels = {.inverse = n % 192 == 0 ? 0 : 0.3f * (1 << bits),.top = (1 << bits) - 1};
+
+			check_leveling(set, x, n, levels);
+		}
 		unit_free_all();
 	}
 }
@@ -677,7 +712,7 @@ suite_kernel(void)
 		test_floats(sets[i]);
 		test_wide(sets[i]);
 		test_scale_and_subtract(sets[i]);
-		test_query_parts(sets[i]);
+		test_rounding(sets[i]);
 		test_multiply_and_butterfly(sets[i]);
 		test_hamming(sets[i]);
 		test_half(sets[i]);
