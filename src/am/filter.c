@@ -12,6 +12,9 @@
 /* And when so large a part of what passes is asked for. */
 #define PASS_PART		4
 
+/* What a pass costs is sure; what a sift will is not, so it has to promise this many times less. */
+#define PROMISE			1.5
+
 VecIdxScanFilter *
 vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle)
 {
@@ -48,7 +51,7 @@ vecidx_scan_filter_among(const VecIdxScanFilter *filter, const VecIdxStore *stor
 bool
 vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const VecIdxEffort *effort, uint32 wanted)
 {
-	return !is_much(filter, store, wanted) && vecidx_sift_expected(store, effort->expanded) < filter->pass_cost;
+	return !is_much(filter, store, wanted) && PROMISE * vecidx_sift_expected(store, effort->expanded) < filter->pass_cost;
 }
 
 bool

@@ -306,17 +306,19 @@ find_effort(const DistanceScan *state, uint32 wanted)
 /*
  * A sweep has time, and is what small tables get: its bounds are twice as wide
  * as those of a walk that believes them, so that next to none fails to hold.
- * A pass is what large tables get, too.  It misses nothing, and so relies on
- * the factor that calibration found for searches, which do.
+ * A pass is what large tables get, too, and goes by the factor that calibration
+ * found for searches.  But what passes may lie far from the query, where more
+ * nodes are at about the same distance: so the bounds are so much wider.
  */
 #define SWEEP_FACTOR	2.0f
+#define PASS_CAUTION	2.0f
 
 static float
 sweep_factor(const DistanceScan *state)
 {
 	if (state->filter == NULL || state->handle->state.nodes <= SWEEP_NODES)
 		return SWEEP_FACTOR;
-	return Min(find_effort(state, next_batch_end(state)).factor, SWEEP_FACTOR);
+	return Min(PASS_CAUTION * find_effort(state, next_batch_end(state)).factor, SWEEP_FACTOR);
 }
 
 static void

@@ -57,7 +57,10 @@ vecidx_effort_slack(const VecIdxEffort *effort)
  * recall@k under filters, which look for k among up to 1,000, fell to 0.90 with
  * the slack that gave the hundred nearest 0.98.
  */
-#define SLACK_BEYOND	0.011
+#define SLACK_BEYOND	0.005
+
+/* Nodes expanded there grow with this power of the count. */
+#define EXPANDED_BEYOND	1.35
 
 static VecIdxEffort
 beam_effort(uint32 ef, uint32 count)
@@ -156,8 +159,8 @@ cell_for(const VecIdxMetaTuning *tuning, double recall, uint32 count)
 		double		times = (double) count / counts[VECIDX_TARGET_KS - 1];
 
 		cell.slack += SLACK_BEYOND * log(times);
-		cell.expanded *= times;
-		cell.limit *= times;
+		cell.expanded *= pow(times, EXPANDED_BEYOND);
+		cell.limit *= pow(times, EXPANDED_BEYOND);
 		return cell;
 	}
 	while (count > counts[column + 1])

@@ -45,13 +45,16 @@
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
 
-/* Nanoseconds. */
-#define COST_ESTIMATE	60.0
-#define COST_TEST		40.0
-#define COST_LIST		200.0
+/*
+ * Nanoseconds, of an index that is in shared buffers but far larger than the
+ * processor's caches: 1,000,000 rows of 256 dimensions.
+ */
+#define COST_ESTIMATE	120.0
+#define COST_TEST		80.0
+#define COST_LIST		400.0
 #define COST_PASS_ROW	0.6		/* of a pass: per row and test of the cheap kinds */
 #define COST_PASS_CALL	15.0	/* of the others */
-#define COST_PASS_MATCH	80.0
+#define COST_PASS_MATCH	160.0
 
 double
 vecidx_sift_cost(const VecIdxSift *sift)
@@ -80,7 +83,7 @@ vecidx_sift_expected(const VecIdxStore *store, double expansions)
 }
 
 /* What passes and is elsewhere takes so many times the expansions of what is near. */
-#define NARROW_TIMES	8
+#define NARROW_TIMES	16
 
 /* The same of a narrow sift, which looks behind neighbours that fail. */
 static double
@@ -437,9 +440,10 @@ static float
 local_stretch(const VecIdxSift *sift, float sparse)
 {
 	double		local = (sift->passes + SHARE_WEIGHT * sift->share) / (sift->tests + SHARE_WEIGHT);
-	double		part = sift->share < 1 ? log(Min(local, 1)) / log(sift->share) : 0;
+	double		part = sift->share < 1 ? Min(log(Min(local, 1)) / log(sift->share), 1) : 0;
 
-	return sift->dense + (float) Min(part, 1) * (sparse - sift->dense);
+	/* what was tested on the way to the query was less near, and so passed less */
+	return sift->dense + (float) (part * part) * (sparse - sift->dense);
 }
 
 /* Sets the rule for what has been met up to now; tells if that makes the search go farther. */
