@@ -4,6 +4,9 @@
  */
 #include "postgres.h"
 
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
 #include "am/filter.h"
 
 /* A sift gives way to a pass when it has cost so many times what that would. */
@@ -12,15 +15,40 @@
 /* And when so large a part of what passes is asked for. */
 #define PASS_PART		4
 
-VecIdxScanFilter *
-vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle)
+/* The scan's keys, with values of their own. */
+static ScanKey
+copy_keys(IndexScanDesc scan)
 {
+	ScanKey		keys = palloc(scan->numberOfKeys * sizeof(ScanKeyData));
+
+	memcpy(keys, scan->keyData, scan->numberOfKeys * sizeof(ScanKeyData));
+	for (int i = 0; i < scan->numberOfKeys; i++)
+	{
+		Oid			own = scan->indexRelation->rd_opcintype[keys[i].sk_attno - 1];
+		int16		length = -1;
+		bool		by_value = false;
+
+		if (keys[i].sk_flags & SK_ISNULL)
+			continue;
+		if ((keys[i].sk_flags & SK_SEARCHARRAY) == 0)
+			get_typlenbyval(OidIsValid(keys[i].sk_subtype) ? keys[i].sk_subtype : own, &length, &by_value);
+		keys[i].sk_argument = datumCopy(keys[i].sk_argument, by_value, length);
+	}
+	return keys;
+}
+
+VecIdxScanFilter *
+vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle, bool outlives)
+{
+	ScanKey		keys = scan->keyData;
 	VecIdxScanFilter *filter;
 
 	if (scan->numberOfKeys == 0)
 		return NULL;
+	if (outlives)
+		keys = copy_keys(scan);
 	filter = palloc0(sizeof(VecIdxScanFilter));
-	filter->predicate = vecidx_predicate_compile(scan->indexRelation, &handle->shape, scan->keyData, scan->numberOfKeys);
+	filter->predicate = vecidx_predicate_compile(scan->indexRelation, &handle->shape, keys, scan->numberOfKeys);
 	filter->share.share = filter->predicate->never ? 0 : -1;
 	/* "vector IS NOT NULL" leaves nothing to test */
 	return filter->predicate->never || filter->predicate->tests > 0 ? filter : NULL;

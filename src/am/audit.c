@@ -1,0 +1,194 @@
+/*
+ * audit.c
+ *	  What a scan has returned, compared with what a sweep finds.
+ *
+ * Both are rows that the snapshot can see, with exact distances from the table,
+ * so that the quality of codes, graph and rerank vectors all count.  What the
+ * executor makes of the rows (conditions that the index does not know) does
+ * not: what counts is what was returned to it, and the sweep is asked for as
+ * many.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "am/audit.h"
+#include "am/gather.h"
+#include "am/tally.h"
+#include "graph/rank.h"
+#include "graph/sweep.h"
+#include "graph/truth.h"
+
+/* After an audit there is none for so many times as long as it took, so that audits take a tenth of a session's time at most. */
+#define PAUSE_FACTOR	10
+
+/* No audit of this session before that. */
+static TimestampTz not_before = 0;
+
+/* The rows that the scan should have returned first. */
+typedef struct Found
+{
+	const VecIdxAudited *scan;
+	VecIdxSweep sweep;
+	VecIdxRank	rank;
+	VecIdxGather rows;
+	double		distance[VECIDX_AUDIT_ROWS];
+	int			count;
+} Found;
+
+VecIdxAudit *
+vecidx_audit_draw(const VecIdxScanOptions *options)
+{
+	if (options->audit_rate <= 0 || !options->track || pg_prng_double(&pg_global_prng_state) >= options->audit_rate)
+		return NULL;
+	return palloc0(sizeof(VecIdxAudit));
+}
+
+/*
+ * Reads under serializable isolation leave locks, by which transactions may
+ * fail: they are not to be more than the query needs.
+ */
+bool
+vecidx_audit_is_due(const VecIdxAudit *audit, const VecIdxScanOptions *options)
+{
+	return audit->count > 0 && IsTransactionState() && !proc_exit_inprogress && !IsolationIsSerializable() &&
+		(options->audit_interval == 0 || GetCurrentTimestamp() >= not_before);
+}
+
+static void
+pause_until(TimestampTz now, int64 microseconds, int interval)
+{
+	not_before = now + Max(microseconds, (int64) interval * 1000);
+}
+
+/* The rows of a node, or of a slot where that is what a sweep gives out. */
+static void
+gather(Found *found, const VecIdxRanked *ranked)
+{
+	vecidx_gather_clear(&found->rows);
+	if (found->scan->predicate != NULL)
+		vecidx_gather_slot(&found->rows, ranked->node, ranked->distance.version);
+	else
+		vecidx_gather_node(&found->rows, ranked->node, ranked->distance.version, false);
+}
+
+/* For vecidx_rank_settle. */
+static bool
+exact_distance(void *state, const VecIdxRanked *ranked, float *distance)
+{
+	Found	   *found = state;
+
+	gather(found, ranked);
+	return vecidx_exact_distance(found->scan->exact, found->scan->row, found->rows.tids, found->rows.count, distance);
+}
+
+/* Takes those of the rows at hand that the snapshot can see, up to so many in all. */
+static void
+take_rows(Found *found, int wanted)
+{
+	for (uint32 i = 0; i < found->rows.count && found->count < wanted; i++)
+	{
+		float		distance;
+
+		CHECK_FOR_INTERRUPTS();
+		if (vecidx_exact_distance(found->scan->exact, found->scan->row, &found->rows.tids[i], 1, &distance))
+			found->distance[found->count++] = distance;
+	}
+}
+
+static void
+begin_sweep(Found *found, const VecIdxAudited *scan)
+{
+	found->scan = scan;
+	found->count = 0;
+	vecidx_sweep_init(&found->sweep, scan->store, scan->work, (Size) work_mem * 1024 / 2);
+	found->sweep.predicate = scan->predicate;
+	vecidx_rank_init(&found->rank, scan->store, scan->work);
+	found->rank.factor = VECIDX_SWEEP_FACTOR;
+	vecidx_gather_init(&found->rows, scan->store, scan->predicate);
+}
+
+/* The nearest rows, as many as are wanted, if there are so many. */
+static void
+find_nearest(Found *found, int wanted)
+{
+	while (found->count < wanted)
+	{
+		uint32		count = vecidx_rank_best(&found->rank, wanted - found->count);
+
+		CHECK_FOR_INTERRUPTS();
+		if (count == 0 && vecidx_sweep_pass(&found->sweep, &found->rank, wanted) == 0)
+			break;
+		vecidx_rank_settle(&found->rank, count, exact_distance, found);
+		for (uint32 i = 0; i < count; i++)
+		{
+			gather(found, &found->rank.ready[i]);
+			take_rows(found, wanted);
+		}
+		vecidx_rank_drop(&found->rank, count);
+	}
+}
+
+/* Exact distances of the rows noted that can be seen; their number. */
+static int
+read_noted(const VecIdxAudit *audit, const VecIdxAudited *scan, double *distances)
+{
+	int			count = 0;
+
+	for (uint32 i = 0; i < audit->count; i++)
+	{
+		float		distance;
+
+		CHECK_FOR_INTERRUPTS();
+		if (vecidx_exact_distance(scan->exact, scan->row, &audit->tid[i], 1, &distance))
+			distances[count++] = distance;
+	}
+	return count;
+}
+
+/* The largest of the distances. */
+static double
+farthest(const Found *found)
+{
+	double		most = found->distance[0];
+
+	for (int i = 1; i < found->count; i++)
+		most = Max(most, found->distance[i]);
+	return most;
+}
+
+static void
+compare(const VecIdxAudit *audit, const VecIdxAudited *scan, const VecIdxStatsRef *ref)
+{
+	double		noted[VECIDX_AUDIT_ROWS];
+	int			count = read_noted(audit, scan, noted);
+	Found	   *found;
+
+	if (count == 0)
+		return;
+	found = palloc(sizeof(Found));
+	begin_sweep(found, scan);
+	find_nearest(found, count);
+	if (found->count > 0)
+		vecidx_tally_audit(ref, found->count, vecidx_truth_right(noted, count, farthest(found), found->count));
+}
+
+void
+vecidx_audit_run(const VecIdxAudit *audit, const VecIdxAudited *scan, const VecIdxScanOptions *options, const VecIdxStatsRef *ref)
+{
+	MemoryContext old = MemoryContextSwitchTo(scan->work);
+	TimestampTz start = GetCurrentTimestamp();
+	TimestampTz end;
+
+	pause_until(start, 0, options->audit_interval);
+	compare(audit, scan, ref);
+	vecidx_exact_rest(scan->exact);
+	end = GetCurrentTimestamp();
+	pause_until(end, (end - start) * PAUSE_FACTOR, options->audit_interval);
+	MemoryContextSwitchTo(old);
+}
