@@ -74,8 +74,7 @@ SET vecidx.recall_sample_rate = 1;
 SELECT vecidx_stat_reset();
 SELECT count(*) FROM live_q AS q, LATERAL (SELECT id FROM live_t WHERE name = 'a somewhat long name ' || q.id % 3 ORDER BY v <-> q.v LIMIT 9) AS n;
 SELECT count(*) FROM live_q AS q, LATERAL (SELECT id FROM live_t WHERE name > 'a somewhat long name ' || q.id % 2 ORDER BY v <-> q.v LIMIT 9) AS n;
-SELECT index, samples, wanted, "right" > 0.5 * wanted AS finds, mean FROM live;
-SELECT recall AS sampled FROM vecidx_recall_stats WHERE indexrelname = 'live_i' \gset
+SELECT index, samples, wanted, "right" > 0.5 * wanted AS finds FROM live;
 
 -- Conditions that the index does not know: what counts is what it returned.
 SELECT vecidx_stat_reset();

@@ -20,6 +20,7 @@
 #include "am/audit.h"
 #include "am/gather.h"
 #include "am/tally.h"
+#include "graph/nearest.h"
 #include "graph/rank.h"
 #include "graph/sweep.h"
 #include "graph/truth.h"
@@ -37,8 +38,8 @@ typedef struct Found
 	VecIdxSweep sweep;
 	VecIdxRank	rank;
 	VecIdxGather rows;
-	double		distance[VECIDX_AUDIT_ROWS];
-	int			count;
+	float		distance[VECIDX_AUDIT_ROWS];
+	VecIdxNearest nearest;		/* of these */
 } Found;
 
 VecIdxAudit *
@@ -87,25 +88,31 @@ exact_distance(void *state, const VecIdxRanked *ranked, float *distance)
 	return vecidx_exact_distance(found->scan->exact, found->scan->row, found->rows.tids, found->rows.count, distance);
 }
 
-/* Takes those of the rows at hand that the snapshot can see, up to so many in all. */
+/* Offers the rows at hand that the snapshot can see; they are all as near, so no more of them than are wanted. */
 static void
-take_rows(Found *found, int wanted)
+offer_rows(Found *found)
 {
-	for (uint32 i = 0; i < found->rows.count && found->count < wanted; i++)
+	uint32		seen = 0;
+
+	for (uint32 i = 0; i < found->rows.count && seen < found->nearest.room; i++)
 	{
 		float		distance;
 
 		CHECK_FOR_INTERRUPTS();
-		if (vecidx_exact_distance(found->scan->exact, found->scan->row, &found->rows.tids[i], 1, &distance))
-			found->distance[found->count++] = distance;
+		if (!vecidx_exact_distance(found->scan->exact, found->scan->row, &found->rows.tids[i], 1, &distance))
+			continue;
+		vecidx_nearest_offer(&found->nearest, distance);
+		seen++;
 	}
 }
 
 static void
-begin_sweep(Found *found, const VecIdxAudited *scan)
+begin_sweep(Found *found, const VecIdxAudited *scan, uint32 wanted)
 {
 	found->scan = scan;
-	found->count = 0;
+	found->nearest.heap = found->distance;
+	found->nearest.room = wanted;
+	found->nearest.count = 0;
 	vecidx_sweep_init(&found->sweep, scan->store, scan->work, (Size) work_mem * 1024 / 2);
 	found->sweep.predicate = scan->predicate;
 	vecidx_rank_init(&found->rank, scan->store, scan->work);
@@ -113,22 +120,25 @@ begin_sweep(Found *found, const VecIdxAudited *scan)
 	vecidx_gather_init(&found->rows, scan->store, scan->predicate);
 }
 
-/* The nearest rows, as many as are wanted, if there are so many. */
+/*
+ * The nearest rows, as many as are wanted, if there are so many.  Nodes are
+ * settled as a set, not in order, so all of a set are looked at.
+ */
 static void
-find_nearest(Found *found, int wanted)
+find_nearest(Found *found)
 {
-	while (found->count < wanted)
+	while (!vecidx_nearest_full(&found->nearest))
 	{
-		uint32		count = vecidx_rank_best(&found->rank, wanted - found->count);
+		uint32		count = vecidx_rank_best(&found->rank, found->nearest.room - found->nearest.count);
 
 		CHECK_FOR_INTERRUPTS();
-		if (count == 0 && vecidx_sweep_pass(&found->sweep, &found->rank, wanted) == 0)
+		if (count == 0 && vecidx_sweep_pass(&found->sweep, &found->rank, found->nearest.room) == 0)
 			break;
 		vecidx_rank_settle(&found->rank, count, exact_distance, found);
 		for (uint32 i = 0; i < count; i++)
 		{
 			gather(found, &found->rank.ready[i]);
-			take_rows(found, wanted);
+			offer_rows(found);
 		}
 		vecidx_rank_drop(&found->rank, count);
 	}
@@ -151,31 +161,22 @@ read_noted(const VecIdxAudit *audit, const VecIdxAudited *scan, double *distance
 	return count;
 }
 
-/* The largest of the distances. */
-static double
-farthest(const Found *found)
-{
-	double		most = found->distance[0];
-
-	for (int i = 1; i < found->count; i++)
-		most = Max(most, found->distance[i]);
-	return most;
-}
-
 static void
 compare(const VecIdxAudit *audit, const VecIdxAudited *scan, const VecIdxStatsRef *ref)
 {
 	double		noted[VECIDX_AUDIT_ROWS];
 	int			count = read_noted(audit, scan, noted);
+	int			wanted;
 	Found	   *found;
 
 	if (count == 0)
 		return;
 	found = palloc(sizeof(Found));
-	begin_sweep(found, scan);
-	find_nearest(found, count);
-	if (found->count > 0)
-		vecidx_tally_audit(ref, found->count, vecidx_truth_right(noted, count, farthest(found), found->count));
+	begin_sweep(found, scan, count);
+	find_nearest(found);
+	wanted = found->nearest.count;
+	if (wanted > 0)
+		vecidx_tally_audit(ref, wanted, vecidx_truth_right(noted, count, found->distance[0], wanted));
 }
 
 void
