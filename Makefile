@@ -212,6 +212,7 @@ ISOLATION = \
 	same_vector \
 	search_cancel \
 	search_prepared \
+	temporary \
 	twin_slots \
 	update_former \
 	update_nearest \

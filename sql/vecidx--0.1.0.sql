@@ -44,7 +44,7 @@ CREATE FUNCTION vecidx_health(INOUT index regclass, measure_recall boolean DEFAU
 		OUT nodes bigint, OUT built_nodes bigint, OUT growth float8, OUT tombstones bigint,
 		OUT tombstone_share float8, OUT dead_share float8, OUT unreachable_nodes bigint, OUT drift float8,
 		OUT calibrated_nodes bigint, OUT target_recall float8, OUT recall float8, OUT recall_low float8, OUT recall_high float8,
-		OUT format_version integer, OUT advice text)
+		OUT latency_growth float8, OUT format_version integer, OUT advice text)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 1 COST 10000;
 COMMENT ON FUNCTION vecidx_health(regclass, boolean) IS
