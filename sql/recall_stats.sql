@@ -152,6 +152,32 @@ SELECT count(*) FROM (SELECT id FROM live_small ORDER BY v <-> test_vector(-1, 5
 SELECT count(*) FROM (SELECT id FROM live_small ORDER BY v <-> test_vector(-1, 5) LIMIT 1) AS n;
 SELECT index, samples, wanted, "right" FROM live WHERE index = 'live_small_i';
 
+-- A cancel is answered, and no harm done: here when the function of an index is called, which the scan itself does not.
+-- A query that has ended by then has; one that goes on does not.  Other errors are nobody's.
+CREATE FUNCTION live_slow(v real[]) RETURNS real[] LANGUAGE plpgsql IMMUTABLE AS
+	$$ BEGIN PERFORM pg_sleep(current_setting('live.sleep')::float8); RETURN v; END $$;
+SET live.sleep = 0;
+CREATE INDEX live_slow_i ON live_small USING vecidx (live_slow(v) real_l2_ops);
+BEGIN;
+DECLARE slow CURSOR FOR SELECT id FROM live_small ORDER BY live_slow(v) <-> '{1,2,3,4,5}'::real[];
+MOVE 3 FROM slow;
+SAVEPOINT s;
+SET LOCAL live.sleep = 600;
+SET LOCAL statement_timeout = '50ms';
+CLOSE slow;
+SELECT 1 AS next;
+SELECT count(*) FROM generate_series(1, 2) AS q, LATERAL (SELECT id FROM live_small ORDER BY live_slow(v) <-> ARRAY[q,2,3,4,5]::real[] LIMIT 3) AS n;
+ROLLBACK TO s;
+SET LOCAL live.sleep = 'none';
+SELECT count(*) FROM generate_series(1, 2) AS q, LATERAL (SELECT id FROM live_small ORDER BY live_slow(v) <-> ARRAY[q,2,3,4,5]::real[] LIMIT 3) AS n;
+SELECT index, samples FROM live WHERE index = 'live_slow_i';
+SET LOCAL live.sleep = 0;
+SELECT count(*) FROM (SELECT id FROM live_small ORDER BY live_slow(v) <-> '{1,2,3,4,5}'::real[] LIMIT 3) AS n;
+COMMIT;
+SELECT index, samples, wanted, "right" FROM live WHERE index = 'live_slow_i';
+SELECT scans, aborted FROM pg_stat_vecidx WHERE indexrelname = 'live_slow_i';
+DROP INDEX live_slow_i;
+
 -- At most one in the time that is set; some, with a chance between none and all.
 SELECT vecidx_stat_reset();
 SET vecidx.recall_sample_interval = '1h';
@@ -190,5 +216,5 @@ SELECT vecidx_recall_stat(0);
 SELECT vecidx_check('live_i') > 0 AS checked;
 DROP VIEW live;
 DROP TABLE live_t, live_q, live_small, live_off, live_on, live_off_stat, live_on_stat, live_off_scan;
-DROP FUNCTION live_search(text, int), live_half(real[]);
+DROP FUNCTION live_search(text, int), live_half(real[]), live_slow(real[]);
 DROP ROLE regress_vecidx_reader, regress_vecidx_none;

@@ -7,6 +7,10 @@
  * executor makes of the rows (conditions that the index does not know) does
  * not: what counts is what was returned to it, and the sweep is asked for as
  * many.
+ *
+ * An executor that ends does not expect errors: those of a cursor's outer
+ * transaction would leave open what it had opened.  So an audit is a
+ * subtransaction of its own, and what it opens is its own.
  */
 #include "postgres.h"
 
@@ -15,6 +19,8 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "am/audit.h"
@@ -35,6 +41,7 @@ static TimestampTz not_before = 0;
 typedef struct Found
 {
 	const VecIdxAudited *scan;
+	VecIdxExact *exact;
 	VecIdxSweep sweep;
 	VecIdxRank	rank;
 	VecIdxGather rows;
@@ -57,14 +64,9 @@ vecidx_audit_draw(const VecIdxScanOptions *options)
 bool
 vecidx_audit_is_due(const VecIdxAudit *audit, const VecIdxScanOptions *options)
 {
-	return audit->count > 0 && IsTransactionState() && !proc_exit_inprogress && !IsolationIsSerializable() &&
+	return audit->count > 0 && IsTransactionState() && !proc_exit_inprogress && InterruptHoldoffCount == 0 &&
+		!IsInParallelMode() && !IsolationIsSerializable() &&
 		(options->audit_interval == 0 || GetCurrentTimestamp() >= not_before);
-}
-
-static void
-pause_until(TimestampTz now, int64 microseconds, int interval)
-{
-	not_before = now + Max(microseconds, (int64) interval * 1000);
 }
 
 /* The rows of a node, or of a slot where that is what a sweep gives out. */
@@ -85,7 +87,7 @@ exact_distance(void *state, const VecIdxRanked *ranked, float *distance)
 	Found	   *found = state;
 
 	gather(found, ranked);
-	return vecidx_exact_distance(found->scan->exact, found->scan->row, found->rows.tids, found->rows.count, distance);
+	return vecidx_exact_distance(found->exact, found->scan->row, found->rows.tids, found->rows.count, distance);
 }
 
 /* Offers the rows at hand that the snapshot can see; they are all as near, so no more of them than are wanted. */
@@ -99,7 +101,7 @@ offer_rows(Found *found)
 		float		distance;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!vecidx_exact_distance(found->scan->exact, found->scan->row, &found->rows.tids[i], 1, &distance))
+		if (!vecidx_exact_distance(found->exact, found->scan->row, &found->rows.tids[i], 1, &distance))
 			continue;
 		vecidx_nearest_offer(&found->nearest, distance);
 		seen++;
@@ -109,7 +111,6 @@ offer_rows(Found *found)
 static void
 begin_sweep(Found *found, const VecIdxAudited *scan, uint32 wanted)
 {
-	found->scan = scan;
 	found->nearest.heap = found->distance;
 	found->nearest.room = wanted;
 	found->nearest.count = 0;
@@ -146,7 +147,7 @@ find_nearest(Found *found)
 
 /* Exact distances of the rows noted that can be seen; their number. */
 static int
-read_noted(const VecIdxAudit *audit, const VecIdxAudited *scan, double *distances)
+read_noted(const VecIdxAudit *audit, const Found *found, double *distances)
 {
 	int			count = 0;
 
@@ -155,7 +156,7 @@ read_noted(const VecIdxAudit *audit, const VecIdxAudited *scan, double *distance
 		float		distance;
 
 		CHECK_FOR_INTERRUPTS();
-		if (vecidx_exact_distance(scan->exact, scan->row, &audit->tid[i], 1, &distance))
+		if (vecidx_exact_distance(found->exact, found->scan->row, &audit->tid[i], 1, &distance))
 			distances[count++] = distance;
 	}
 	return count;
@@ -164,32 +165,74 @@ read_noted(const VecIdxAudit *audit, const VecIdxAudited *scan, double *distance
 static void
 compare(const VecIdxAudit *audit, const VecIdxAudited *scan, const VecIdxStatsRef *ref)
 {
+	Found	   *found = palloc(sizeof(Found));
 	double		noted[VECIDX_AUDIT_ROWS];
-	int			count = read_noted(audit, scan, noted);
-	int			wanted;
-	Found	   *found;
+	int			count;
 
-	if (count == 0)
-		return;
-	found = palloc(sizeof(Found));
-	begin_sweep(found, scan, count);
-	find_nearest(found);
-	wanted = found->nearest.count;
-	if (wanted > 0)
-		vecidx_tally_audit(ref, wanted, vecidx_truth_right(noted, count, found->distance[0], wanted));
+	found->scan = scan;
+	found->exact = vecidx_exact_create(scan->scan, scan->type, scan->store->handle->fixed.dimensions);
+	count = read_noted(audit, found, noted);
+	if (count > 0)
+	{
+		begin_sweep(found, scan, count);
+		find_nearest(found);
+	}
+	if (count > 0 && found->nearest.count > 0)
+		vecidx_tally_audit(ref, found->nearest.count,
+						   vecidx_truth_right(noted, count, found->distance[0], found->nearest.count));
+	vecidx_exact_free(found->exact);
+}
+
+/* A cancel is meant for the query: it is met again where that looks for one next. */
+static void
+recover(MemoryContext context, const char *index)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	RollbackAndReleaseCurrentSubTransaction();
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
+		QueryCancelPending = InterruptPending = true;
+	else
+		ereport(LOG,
+				(errmsg("could not measure the recall of a scan of vecidx index \"%s\": %s", index, error->message),
+				 errhidestmt(true), errhidecontext(true)));
+}
+
+static void
+try_compare(const VecIdxAudit *audit, const VecIdxAudited *scan, const VecIdxStatsRef *ref)
+{
+	MemoryContext old = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(scan->work);
+	PG_TRY();
+	{
+		/* when the executor ends, there may be none for the functions that an index calls */
+		PushActiveSnapshot(scan->scan->xs_snapshot);
+		compare(audit, scan, ref);
+		PopActiveSnapshot();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		recover(scan->work, RelationGetRelationName(scan->scan->indexRelation));
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	CurrentResourceOwner = owner;
 }
 
 void
 vecidx_audit_run(const VecIdxAudit *audit, const VecIdxAudited *scan, const VecIdxScanOptions *options, const VecIdxStatsRef *ref)
 {
-	MemoryContext old = MemoryContextSwitchTo(scan->work);
 	TimestampTz start = GetCurrentTimestamp();
 	TimestampTz end;
 
-	pause_until(start, 0, options->audit_interval);
-	compare(audit, scan, ref);
-	vecidx_exact_rest(scan->exact);
+	try_compare(audit, scan, ref);
 	end = GetCurrentTimestamp();
-	pause_until(end, (end - start) * PAUSE_FACTOR, options->audit_interval);
-	MemoryContextSwitchTo(old);
+	not_before = end + Max((end - start) * PAUSE_FACTOR, (int64) options->audit_interval * 1000);
 }

@@ -24,9 +24,10 @@ typedef struct VecIdxAudit
 /* A scan that has ended, with what it still has. */
 typedef struct VecIdxAudited
 {
+	IndexScanDesc scan;
+	const VecIdxType *type;
 	VecIdxStore *store;			/* its query is the scan's */
 	VecIdxPredicate *predicate; /* NULL: no filter */
-	VecIdxExact *exact;
 	const float *row;			/* the query, normalized */
 	MemoryContext work;			/* reset soon */
 } VecIdxAudited;
@@ -42,13 +43,14 @@ vecidx_audit_note(VecIdxAudit *audit, const ItemPointerData *tid)
 		audit->tid[audit->count++] = *tid;
 }
 
-/* Is this the time: neither too soon after the last audit, nor within the end of a transaction that failed? */
+/* Is this the time: neither too soon after the last audit, nor where it could not be undone if it failed? */
 extern bool vecidx_audit_is_due(const VecIdxAudit *audit, const VecIdxScanOptions *options);
 
 /*
  * Finds the nearest rows that the scan's snapshot can see by a sweep, as many
  * as were noted and can be seen, and counts how many of those noted are as
- * near.  Answers a cancel; errors as a scan.
+ * near.  An error in it is logged, and harms nobody; a cancel ends it, and then
+ * the query, if that goes on.
  */
 extern void vecidx_audit_run(const VecIdxAudit *audit, const VecIdxAudited *scan, const VecIdxScanOptions *options,
 							 const VecIdxStatsRef *ref);

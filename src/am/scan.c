@@ -166,36 +166,18 @@ close_stats(IndexScanDesc scan)
 	memset(&state->stats, 0, sizeof(state->stats));
 }
 
-static VecIdxExact *
-get_exact(IndexScanDesc scan)
-{
-	DistanceScan *state = scan->opaque;
-
-	if (state->exact == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(state->context);
-
-		state->exact = vecidx_exact_create(scan, state->type, state->handle->fixed.dimensions);
-		MemoryContextSwitchTo(old);
-	}
-	return state->exact;
-}
-
 /* What was counted so far is closed: an audit is no work of the scan.  One that an error has ended has no audit. */
 static void
 audit_rows(IndexScanDesc scan)
 {
 	DistanceScan *state = scan->opaque;
-	VecIdxAudited audited = {.store = &state->store,.row = state->row,.work = state->work};
+	VecIdxAudited audited = {scan, state->type, &state->store, NULL, state->row, state->work};
 
 	if (state->audit == NULL || state->metered || !vecidx_audit_is_due(state->audit, &state->options))
 		return;
-	audited.predicate = state->filter != NULL ? state->filter->predicate : NULL;
-	/* when the executor ends, there may be none for the functions that an index calls */
-	PushActiveSnapshot(scan->xs_snapshot);
-	audited.exact = get_exact(scan);
+	if (state->filter != NULL)
+		audited.predicate = state->filter->predicate;
 	vecidx_audit_run(state->audit, &audited, &state->options, &state->counted);
-	PopActiveSnapshot();
 }
 
 /* The scan's memory goes away: what has not been counted by then was ended by an error. */
@@ -520,13 +502,19 @@ static bool
 exact_distance(void *scan, const VecIdxRanked *ranked, float *distance)
 {
 	DistanceScan *state = ((IndexScanDesc) scan)->opaque;
-	VecIdxExact *exact = get_exact(scan);
 	bool		found;
 
+	if (state->exact == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(state->context);
+
+		state->exact = vecidx_exact_create(scan, state->type, state->handle->fixed.dimensions);
+		MemoryContextSwitchTo(old);
+	}
 	state->stats.exact++;
 	vecidx_gather_clear(&state->rows);
 	vecidx_gather_node(&state->rows, ranked->node, ranked->distance.version, true);
-	found = vecidx_exact_distance(exact, state->row, state->rows.tids, state->rows.count, distance);
+	found = vecidx_exact_distance(state->exact, state->row, state->rows.tids, state->rows.count, distance);
 	vecidx_gather_clear(&state->rows);
 	return found;
 }
