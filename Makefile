@@ -127,6 +127,7 @@ OBJS = \
 	src/am/ahead.o \
 	src/am/gather.o \
 	src/am/filter.o \
+	src/am/audit.o \
 	src/am/scan.o \
 	src/am/vacuum.o \
 	src/am/cost.o \
@@ -142,6 +143,7 @@ OBJS = \
 	src/monitor/check.o \
 	src/monitor/drift.o \
 	src/monitor/count.o \
+	src/monitor/interval.o \
 	src/monitor/measure.o \
 	src/monitor/advice.o \
 	src/monitor/info.o \
@@ -183,6 +185,7 @@ REGRESS = \
 	calibrate \
 	residency \
 	recall \
+	recall_stats \
 	health \
 	estimate
 
@@ -209,6 +212,7 @@ ISOLATION = \
 	same_vector \
 	search_cancel \
 	search_prepared \
+	temporary \
 	twin_slots \
 	update_former \
 	update_nearest \

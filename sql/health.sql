@@ -17,7 +17,7 @@ CREATE FUNCTION health_advice(index text DEFAULT 'health_i') RETURNS text LANGUA
 SELECT health_add(1, 1500);
 CREATE INDEX health_i ON health_t USING vecidx (v real_l2_ops) WITH (m = 8, ef_construction = 40);
 SELECT index, nodes, built_nodes, growth, tombstones, tombstone_share, dead_share, unreachable_nodes < 15 AS reached, drift,
-	calibrated_nodes BETWEEN 1300 AND 1500 AS calibrated, target_recall, recall, recall_low, recall_high, format_version, advice
+	calibrated_nodes BETWEEN 1300 AND 1500 AS calibrated, target_recall, recall, recall_low, recall_high, latency_growth, format_version, advice
 FROM vecidx_health('health_i');
 SELECT recall BETWEEN 0.9 AND 1 AS recall, recall_low < recall AND recall <= recall_high AS "interval", advice FROM vecidx_health('health_i', true);
 SET vecidx.ef_search = 40;
@@ -70,6 +70,41 @@ SELECT recall_high < target_recall AS low, regexp_replace(advice, '0\.[0-9]+', '
 SELECT vecidx_calibrate('health_i') >= 64 AS calibrated;
 SELECT recall_high < target_recall AS low, advice FROM vecidx_health('health_i', true);
 RESET vecidx.target_recall;
+
+-- Scans that take longer than the first ones: their work is many times as much.
+CREATE FUNCTION health_search(times int, k int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	SET LOCAL enable_seqscan = off;
+	SET LOCAL enable_sort = off;
+	FOR i IN 1 .. times LOOP
+		PERFORM id FROM health_t ORDER BY v <-> '{1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24}'::real[] LIMIT k;
+	END LOOP;
+END $$;
+CREATE FUNCTION health_growth(OUT grown bool, OUT advice text) LANGUAGE sql AS
+	$$SELECT latency_growth > 2, regexp_replace(advice, '[0-9]+\.[0-9]', 'n') FROM vecidx_health('health_i')$$;
+REINDEX INDEX health_i;
+SELECT health_search(999, 50);
+SELECT vecidx_stat_reset('health_i');
+SELECT health_search(1000, 50);
+SELECT health_search(999, 1000);
+SELECT * FROM health_growth();
+SELECT health_search(1, 1000);
+SELECT * FROM health_growth();
+-- a reset keeps the first ones
+SELECT vecidx_stat_reset('health_i');
+SELECT * FROM health_growth();
+SELECT health_search(1000, 1);
+SELECT * FROM health_growth();
+-- there is something that explains it, too
+SELECT vecidx_stat_reset('health_i');
+SELECT health_search(1000, 1000);
+SELECT * FROM health_growth();
+SELECT health_add(2002, 2101 + calibrated_nodes::int) FROM vecidx_health('health_i');
+SELECT grown, regexp_replace(advice, '[0-9]+', 'n', 'g') AS advice FROM health_growth();
+DELETE FROM health_t WHERE id > 2001;
+VACUUM health_t;
+REINDEX INDEX health_i;
+SELECT * FROM health_growth();
 
 -- Built without rows.
 CREATE TABLE health_empty (v real[]);
@@ -125,6 +160,6 @@ SELECT vecidx_health('health_parent_i');
 
 SELECT vecidx_check('health_i') > 1000 AS checked;
 DROP TABLE health_t, health_other, health_temp, health_parent;
-DROP FUNCTION health_add(int, int);
+DROP FUNCTION health_add(int, int), health_search(int, int), health_growth();
 DROP FUNCTION health_advice(text);
 DROP ROLE regress_vecidx_none, regress_vecidx_reader;

@@ -44,7 +44,7 @@ CREATE FUNCTION vecidx_health(INOUT index regclass, measure_recall boolean DEFAU
 		OUT nodes bigint, OUT built_nodes bigint, OUT growth float8, OUT tombstones bigint,
 		OUT tombstone_share float8, OUT dead_share float8, OUT unreachable_nodes bigint, OUT drift float8,
 		OUT calibrated_nodes bigint, OUT target_recall float8, OUT recall float8, OUT recall_low float8, OUT recall_high float8,
-		OUT format_version integer, OUT advice text)
+		OUT latency_growth float8, OUT format_version integer, OUT advice text)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE ROWS 1 COST 10000;
 COMMENT ON FUNCTION vecidx_health(regclass, boolean) IS
@@ -135,6 +135,25 @@ CREATE VIEW pg_stat_vecidx AS
 	WHERE i.relkind = 'i';
 COMMENT ON VIEW pg_stat_vecidx IS 'what all sessions have done with the vecidx indexes of this database';
 GRANT SELECT ON pg_stat_vecidx TO PUBLIC;
+
+CREATE FUNCTION vecidx_recall_stat(index oid,
+		OUT samples bigint, OUT rows_wanted bigint, OUT rows_right bigint, OUT recall float8, OUT low float8, OUT high float8,
+		OUT since timestamptz)
+	AS 'MODULE_PATHNAME' LANGUAGE C STRICT VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION vecidx_recall_stat(oid) IS
+	'recall of those scans of a vecidx index that were measured when they ended; NULL for who may not read its table';
+
+CREATE VIEW vecidx_recall_stats AS
+	SELECT t.oid AS relid, i.oid AS indexrelid, n.nspname AS schemaname, t.relname, i.relname AS indexrelname, s.*
+	FROM pg_catalog.pg_index x
+	JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+	JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+	JOIN pg_catalog.pg_am a ON a.oid = i.relam AND a.amhandler = 'vecidx_handler(internal)'::regprocedure
+	LEFT JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+	CROSS JOIN LATERAL vecidx_recall_stat(i.oid) s
+	WHERE i.relkind = 'i';
+COMMENT ON VIEW vecidx_recall_stats IS 'recall of those scans of the vecidx indexes of this database that were measured when they ended (vecidx.recall_sample_rate)';
+GRANT SELECT ON vecidx_recall_stats TO PUBLIC;
 
 CREATE FUNCTION vecidx_stat_reset() RETURNS void
 	AS 'MODULE_PATHNAME', 'vecidx_stat_reset_all' LANGUAGE C VOLATILE PARALLEL RESTRICTED;

@@ -46,6 +46,8 @@ static int	page_access = VECIDX_ACCESS_UNPINNED;
 static char *kernel = NULL;
 static bool track_statistics = true;
 static int	log_min_duration = -1;
+static double recall_sample_rate = 0;
+static int	recall_sample_interval = 1000;
 static int	statistics_slots = VECIDX_DEFAULT_STATISTICS_SLOTS;
 
 static void
@@ -110,6 +112,14 @@ define_monitoring(void)
 							"Time from which on a scan of a vecidx index is logged.",
 							"What counts is time spent in the index. -1 turns it off, 0 logs all scans.",
 							&log_min_duration, -1, -1, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomRealVariable("vecidx.recall_sample_rate",
+							 "Share of scans whose recall is measured when they end.",
+							 "The view vecidx_recall_stats shows it. Each takes a look at all codes of the index.",
+							 &recall_sample_rate, 0, 0, 1, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("vecidx.recall_sample_interval",
+							"Time from one scan whose recall is measured to the next in the same session, at least.",
+							"It is also ten times as long as the measurement took, at least, but for 0, which does not wait at all.",
+							&recall_sample_interval, 1000, 0, INT_MAX, PGC_SUSET, GUC_UNIT_MS, NULL, NULL, NULL);
 	DefineCustomIntVariable("vecidx.statistics_slots",
 							"Indexes whose statistics are kept at a time, in all databases.",
 							"Counts when statistics are first kept after the server has started.",
@@ -186,6 +196,8 @@ vecidx_options_scan(void)
 	options.ef_search = ef_search;
 	options.track = track_statistics;
 	options.log_min_duration = log_min_duration;
+	options.audit_rate = recall_sample_rate;
+	options.audit_interval = recall_sample_interval;
 	return options;
 }
 

@@ -36,6 +36,8 @@ typedef struct VecIdxScanOptions
 	int			ef_search;		/* 0: from target_recall */
 	bool		track;			/* its work is counted in the statistics */
 	int			log_min_duration;	/* milliseconds from which on it is logged, -1: never */
+	double		audit_rate;		/* chance that it is audited */
+	int			audit_interval; /* milliseconds from one audit of the session to the next, at least; 0: audits do not wait */
 } VecIdxScanOptions;
 
 /* Slots of the statistics (shared/stats.h), if the session is the one that makes them. */

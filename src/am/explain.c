@@ -72,10 +72,10 @@ vecidx_scan_strategy(const VecIdxScanStats *stats)
 	if (stats->filtered && stats->walked)
 		return stats->swept ? VECIDX_STRATEGY_SIFT_PASS : VECIDX_STRATEGY_SIFT;
 	if (stats->filtered)
-		return stats->swept ? VECIDX_STRATEGY_PASS : VECIDX_STRATEGY_NONE;
+		return stats->swept ? VECIDX_STRATEGY_PASS : VECIDX_STRATEGY_NOTHING;
 	if (stats->walked)
 		return stats->swept ? VECIDX_STRATEGY_WALK_SWEEP : VECIDX_STRATEGY_WALK;
-	return stats->swept ? VECIDX_STRATEGY_SWEEP : VECIDX_STRATEGY_NONE;
+	return stats->swept ? VECIDX_STRATEGY_SWEEP : VECIDX_STRATEGY_NOTHING;
 }
 
 const char *

@@ -23,7 +23,7 @@ typedef enum VecIdxSwitch
 /* How a scan finds its rows. */
 typedef enum VecIdxStrategy
 {
-	VECIDX_STRATEGY_NONE,		/* there were none to look at */
+	VECIDX_STRATEGY_NOTHING,		/* there were none to look at */
 	VECIDX_STRATEGY_WALK,
 	VECIDX_STRATEGY_SWEEP,
 	VECIDX_STRATEGY_WALK_SWEEP,

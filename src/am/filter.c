@@ -4,6 +4,9 @@
  */
 #include "postgres.h"
 
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+
 #include "am/filter.h"
 
 /* A sift gives way to a pass when it has cost so many times what that would. */
@@ -15,15 +18,40 @@
 /* What a pass costs is sure; what a sift will is not, so it has to promise this many times less. */
 #define PROMISE			1.5
 
-VecIdxScanFilter *
-vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle)
+/* The scan's keys, with values of their own. */
+static ScanKey
+copy_keys(IndexScanDesc scan)
 {
+	ScanKey		keys = palloc(scan->numberOfKeys * sizeof(ScanKeyData));
+
+	memcpy(keys, scan->keyData, scan->numberOfKeys * sizeof(ScanKeyData));
+	for (int i = 0; i < scan->numberOfKeys; i++)
+	{
+		Oid			own = scan->indexRelation->rd_opcintype[keys[i].sk_attno - 1];
+		int16		length = -1;
+		bool		by_value = false;
+
+		if (keys[i].sk_flags & SK_ISNULL)
+			continue;
+		if ((keys[i].sk_flags & SK_SEARCHARRAY) == 0)
+			get_typlenbyval(OidIsValid(keys[i].sk_subtype) ? keys[i].sk_subtype : own, &length, &by_value);
+		keys[i].sk_argument = datumCopy(keys[i].sk_argument, by_value, length);
+	}
+	return keys;
+}
+
+VecIdxScanFilter *
+vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle, bool outlives)
+{
+	ScanKey		keys = scan->keyData;
 	VecIdxScanFilter *filter;
 
 	if (scan->numberOfKeys == 0)
 		return NULL;
+	if (outlives)
+		keys = copy_keys(scan);
 	filter = palloc0(sizeof(VecIdxScanFilter));
-	filter->predicate = vecidx_predicate_compile(scan->indexRelation, &handle->shape, scan->keyData, scan->numberOfKeys);
+	filter->predicate = vecidx_predicate_compile(scan->indexRelation, &handle->shape, keys, scan->numberOfKeys);
 	filter->share.share = filter->predicate->never ? 0 : -1;
 	/* "vector IS NOT NULL" leaves nothing to test */
 	return filter->predicate->never || filter->predicate->tests > 0 ? filter : NULL;
@@ -71,6 +99,7 @@ vecidx_scan_filter_sift(VecIdxScanFilter *filter, const VecIdxEffort *effort, co
 	if (is_much(filter, filter->sift.store, wanted))
 		return VECIDX_SWITCH_MUCH;
 	filter->sift.dense = effort->stop.stretch;
+	filter->sift.unsure = vecidx_scan_filter_among(filter, filter->sift.store, wanted) > VECIDX_CALIBRATED_MOST;
 	filter->sift.expansions = effort->expanded;
 	switch (vecidx_sift_run(&filter->sift, &stop, PATIENCE * filter->pass_cost))
 	{

@@ -20,8 +20,12 @@ typedef struct VecIdxScanFilter
 	double		pass_cost;		/* of a pass over all filter rows */
 } VecIdxScanFilter;
 
-/* In CurrentMemoryContext; NULL for a scan whose keys let all rows pass. */
-extern VecIdxScanFilter *vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle);
+/*
+ * In CurrentMemoryContext; NULL for a scan whose keys let all rows pass.
+ * Unless "outlives" is set it is good as long as the values of the keys, which
+ * the executor frees before it ends the scan.
+ */
+extern VecIdxScanFilter *vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle, bool outlives);
 
 /* Looks at some filter rows. */
 extern void vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store);

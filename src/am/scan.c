@@ -22,6 +22,7 @@
 
 #include "am/ahead.h"
 #include "am/am.h"
+#include "am/audit.h"
 #include "am/exact.h"
 #include "am/explain.h"
 #include "am/filter.h"
@@ -88,6 +89,7 @@ typedef struct DistanceScan
 	uint32		rank_next;		/* ranked nodes of the batch: the next one, */
 	uint32		rank_left;		/* and how many are left */
 
+	VecIdxAudit *audit;			/* NULL: the scan will not be audited */
 	VecIdxScanFilter *filter;	/* NULL: no keys */
 	VecIdxGather rows;			/* of the nodes at hand */
 } DistanceScan;
@@ -164,6 +166,20 @@ close_stats(IndexScanDesc scan)
 	memset(&state->stats, 0, sizeof(state->stats));
 }
 
+/* What was counted so far is closed: an audit is no work of the scan.  One that an error has ended has no audit. */
+static void
+audit_rows(IndexScanDesc scan)
+{
+	DistanceScan *state = scan->opaque;
+	VecIdxAudited audited = {scan, state->type, &state->store, NULL, state->row, state->work};
+
+	if (state->audit == NULL || state->metered || !vecidx_audit_is_due(state->audit, &state->options))
+		return;
+	if (state->filter != NULL)
+		audited.predicate = state->filter->predicate;
+	vecidx_audit_run(state->audit, &audited, &state->options, &state->counted);
+}
+
 /* The scan's memory goes away: what has not been counted by then was ended by an error. */
 static void
 count_aborted(void *arg)
@@ -210,11 +226,12 @@ vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(),
 {
 	DistanceScan *state = scan->opaque;
 
+	close_stats(scan);
+	audit_rows(scan);
 	if (keys != NULL && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (orderbys != NULL && scan->numberOfOrderBys > 0)
 		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
-	close_stats(scan);
 	MemoryContextReset(state->work);
 	memset(&state->search, 0, sizeof(VecIdxSearch));
 	memset(&state->store, 0, sizeof(VecIdxStore));
@@ -222,6 +239,7 @@ vecidx_rescan(IndexScanDesc scan, ScanKey keys, int nkeys pg_attribute_unused(),
 	memset(&state->rows, 0, sizeof(VecIdxGather));
 	state->phase = SCAN_BEGIN;
 	state->handle = NULL;
+	state->audit = NULL;
 	state->filter = NULL;
 	state->swept = 0;
 	state->returned_count = state->returned_room = 0;
@@ -235,6 +253,7 @@ vecidx_endscan(IndexScanDesc scan)
 	DistanceScan *state = scan->opaque;
 
 	close_stats(scan);
+	audit_rows(scan);
 	if (state->exact != NULL)
 		vecidx_exact_free(state->exact);
 	MemoryContextDelete(state->context);
@@ -276,7 +295,10 @@ prepare_query(IndexScanDesc scan)
 		row = vecidx_row_decode(scan->indexRelation, query_decoder(scan), state->type->metric,
 								key->sk_argument, handle->fixed.dimensions, &dimensions);
 	if (row == NULL)
+	{
 		row = palloc0(params.dimensions * sizeof(float));
+		state->audit = NULL;	/* no row is nearer than another */
+	}
 	state->row = row;
 	state->shift = vecidx_effort_shift(state->type->metric, handle->tuning.norm,
 									   sqrtf(-vecidx_truth_distance(VECIDX_IP, row, row, params.dimensions)));
@@ -304,21 +326,18 @@ find_effort(const DistanceScan *state, uint32 wanted)
 }
 
 /*
- * A sweep has time, and is what small tables get: its bounds are twice as wide
- * as those of a walk that believes them, so that next to none fails to hold.
  * A pass is what large tables get, too, and goes by the factor that calibration
  * found for searches.  But what passes may lie far from the query, where more
  * nodes are at about the same distance: so the bounds are so much wider.
  */
-#define SWEEP_FACTOR	2.0f
 #define PASS_CAUTION	2.0f
 
 static float
 sweep_factor(const DistanceScan *state)
 {
 	if (state->filter == NULL || state->handle->state.nodes <= SWEEP_NODES)
-		return SWEEP_FACTOR;
-	return Min(PASS_CAUTION * find_effort(state, next_batch_end(state)).factor, SWEEP_FACTOR);
+		return VECIDX_SWEEP_FACTOR;
+	return Min(PASS_CAUTION * find_effort(state, next_batch_end(state)).factor, VECIDX_SWEEP_FACTOR);
 }
 
 static void
@@ -370,12 +389,13 @@ begin_scan(IndexScanDesc scan)
 	VecIdxCountSearch(scan);
 	state->options = vecidx_options_scan();
 	begin_counting(state, scan->indexRelation);
+	state->audit = vecidx_audit_draw(&state->options);
 	state->stats.k = vecidx_limit_find(scan);
 	state->stats.target_recall = state->options.target_recall;
 	state->handle = vecidx_handle_acquire(scan->indexRelation);
 	vecidx_handle_release_with(state->handle, state->work);
 	state->phase = SCAN_DONE;
-	state->filter = vecidx_scan_filter_make(scan, state->handle);
+	state->filter = vecidx_scan_filter_make(scan, state->handle, state->audit != NULL);
 	state->stats.filtered = state->filter != NULL;
 	if (state->handle->state.nodes == 0 || (state->filter != NULL && state->filter->predicate->never))
 		return;
@@ -623,6 +643,8 @@ vecidx_gettuple(IndexScanDesc scan, ScanDirection direction)
 	{
 		scan->xs_heaptid = state->rows.tids[state->rows.next++];
 		state->stats.rows++;
+		if (state->audit != NULL)
+			vecidx_audit_note(state->audit, &scan->xs_heaptid);
 		scan->xs_recheck = state->rows.recheck;
 		scan->xs_recheckorderby = false;
 	}

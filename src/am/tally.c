@@ -44,7 +44,7 @@ vecidx_tally_scan(const VecIdxStatsRef *ref, const VecIdxScanStats *stats, bool 
 	count[VECIDX_COUNT_RERANKED] = stats->reranked;
 	count[VECIDX_COUNT_EXACT] = stats->exact;
 	count[VECIDX_COUNT_RESTARTS] = stats->restarts;
-	if (strategy != VECIDX_STRATEGY_NONE)
+	if (strategy != VECIDX_STRATEGY_NOTHING)
 		count[VECIDX_COUNT_WALK + strategy - VECIDX_STRATEGY_WALK] = 1;
 	count[VECIDX_COUNT_TESTS] = stats->tests;
 	count[VECIDX_COUNT_PASSES] = stats->passes;
@@ -67,6 +67,20 @@ vecidx_tally_inserts(const VecIdxStatsRef *ref, uint64 rows, uint64 attached)
 
 	count[VECIDX_COUNT_INSERTS] = rows;
 	count[VECIDX_COUNT_ATTACHED] = attached;
+	vecidx_stats_add(ref, count, -1);
+}
+
+void
+vecidx_tally_audit(const VecIdxStatsRef *ref, int wanted, int right)
+{
+	uint64		count[VECIDX_COUNTERS] = {0};
+	double		share = (double) right / wanted;
+
+	count[VECIDX_COUNT_AUDITS] = 1;
+	count[VECIDX_COUNT_WANTED] = wanted;
+	count[VECIDX_COUNT_RIGHT] = right;
+	count[VECIDX_COUNT_SHARES] = (uint64) (share * VECIDX_SHARE_UNITS + 0.5);
+	count[VECIDX_COUNT_SQUARES] = (uint64) (share * share * VECIDX_SHARE_UNITS + 0.5);
 	vecidx_stats_add(ref, count, -1);
 }
 

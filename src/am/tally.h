@@ -20,6 +20,9 @@ extern void vecidx_tally_scan(const VecIdxStatsRef *ref, const VecIdxScanStats *
 /* Rows that were inserted, and how many of them belong to a node that there was. */
 extern void vecidx_tally_inserts(const VecIdxStatsRef *ref, uint64 rows, uint64 attached);
 
+/* A scan was audited: of so many rows that it should have returned, so many were right. */
+extern void vecidx_tally_audit(const VecIdxStatsRef *ref, int wanted, int right);
+
 typedef struct VecIdxVacuumed
 {
 	uint64		deletes;		/* TIDs taken out */

@@ -21,6 +21,9 @@ typedef struct VecIdxEffort
 extern const double vecidx_effort_targets[VECIDX_TARGETS];
 extern const uint32 vecidx_effort_counts[VECIDX_TARGET_KS];
 
+/* The last of these: beyond it nothing was measured. */
+#define VECIDX_CALIBRATED_MOST		100
+
 /* What makes squared Euclidean distances of order distances to a normalized query of that norm. */
 extern float vecidx_effort_shift(VecIdxMetric metric, float largest_norm, float query_norm);
 

@@ -42,6 +42,15 @@
 #define NARROW_SLACK	1.5
 #define NARROW_MORE		0.015
 
+/*
+ * Where it is not known how much slack is wanted, so much is added at the end,
+ * at most so many times, for as long as that brings more than this part of the
+ * nearest.
+ */
+#define SURE_SLACK		0.012
+#define SURE_TIMES		4
+#define SURE_PART		0.02
+
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
 
@@ -312,7 +321,11 @@ meet(VecIdxSift *sift, const VecIdxBatch *batch)
 
 		if (candidate->upper != PASSES)
 			continue;
-		gained |= !vecidx_nearest_full(beam) || candidate->estimate < beam->heap[0];
+		if (!vecidx_nearest_full(beam) || candidate->estimate < beam->heap[0])
+		{
+			gained = true;
+			sift->gains++;
+		}
 		if (vecidx_search_meet(sift->search, candidate))
 			sift->store->source.prefetch(&sift->store->source, candidate, 0);
 	}
@@ -460,8 +473,23 @@ set_rule(VecIdxSift *sift, const VecIdxStop *stop)
 	}
 	else
 		rule.stretch = local_stretch(sift, stop->stretch);
+	rule.stretch = (float) pow(sqrt(rule.stretch) + sift->added * SURE_SLACK, 2);
 	vecidx_search_rule(sift->search, &rule);
 	return rule.stretch > before;
+}
+
+/* Goes on a little farther, unless that was in vain the last time; tells if it does. */
+static bool
+make_sure(VecIdxSift *sift, const VecIdxStop *stop)
+{
+	if (!sift->unsure || sift->added == SURE_TIMES ||
+		(sift->added > 0 && sift->gains <= SURE_PART * sift->search->beam.room))
+		return false;
+	sift->added++;
+	sift->gains = 0;
+	set_rule(sift, stop);
+	recall_spare(sift);
+	return true;
 }
 
 /* What passes is elsewhere. */
@@ -480,6 +508,7 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 	set_rule(sift, stop);
 	recall_spare(sift);
 	sift->vain = 0;
+	sift->added = 0;
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -496,7 +525,7 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 			expand_bridge(sift);
 		else if (vecidx_search_next(search, &nearest))
 			expand(sift, nearest.node);
-		else if (!expand_rest(sift) && !set_rule(sift, stop))
+		else if (!expand_rest(sift) && !set_rule(sift, stop) && !make_sure(sift, stop))
 			break;
 	}
 	return vecidx_nearest_full(&search->beam) ? VECIDX_SIFTED : VECIDX_SIFT_DRY;

@@ -49,12 +49,15 @@ typedef struct VecIdxSift
 	VecIdxPredicate *predicate;
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
 	float		dense;			/* stretch of the rule where all nodes pass; the caller sets it, and expansions */
+	bool		unsure;			/* whether the rule's stretch is enough; likewise */
 	double		expansions;		/* that an unfiltered search for as many would make; 0 if unknown */
 	bool		twins;			/* there are nodes with rows of other values */
 	int			first_field;	/* that tests look at */
 	uint8	   *row;			/* scratch */
 
 	bool		narrow;
+	int			added;			/* times that slack was added, to make sure */
+	uint32		gains;			/* nodes that came among the nearest since */
 	VecIdxHeap	bridges;		/* nodes that fail and may be expanded, by estimate */
 	VecIdxHeapItem *spare;		/* others: too far, or led through; in no order */
 	uint32		spare_count;

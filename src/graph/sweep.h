@@ -17,6 +17,12 @@
 #include "graph/rank.h"
 #include "graph/store.h"
 
+/*
+ * A sweep has time, and is what small tables get: its bounds are twice as wide
+ * as those of a walk that believes them, so that next to none fails to hold.
+ */
+#define VECIDX_SWEEP_FACTOR	2.0f
+
 typedef struct VecIdxSweep
 {
 	VecIdxStore *store;

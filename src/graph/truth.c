@@ -13,6 +13,10 @@
 #include "graph/truth.h"
 #include "kernel/kernel.h"
 
+/* Ties: how far beyond the k-th true distance still counts, and the same where that is zero. */
+#define RELATIVE_TOLERANCE	1e-6
+#define ABSOLUTE_TOLERANCE	1e-9
+
 VecIdxTruth *
 vecidx_truth_create(VecIdxMetric metric, int dimensions, int count)
 {
@@ -485,4 +489,15 @@ vecidx_truth_settle(VecIdxTruth *truth)
 		}
 		truth->kept[i] = kept;
 	}
+}
+
+int
+vecidx_truth_right(const double *found, int count, double last, int true_count)
+{
+	double		bound = last + RELATIVE_TOLERANCE * fabs(last) + ABSOLUTE_TOLERANCE;
+	int			right = 0;
+
+	for (int i = 0; i < count; i++)
+		right += found[i] <= bound;
+	return Min(right, true_count);
 }

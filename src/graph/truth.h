@@ -102,6 +102,12 @@ extern void vecidx_truth_resolve(VecIdxTruth *truth, ItemPointer tid, uint32 nod
  */
 extern void vecidx_truth_settle(VecIdxTruth *truth);
 
+/*
+ * How many of the distances found are right: no farther than the last of
+ * true_count true ones, give or take rounding; at most true_count.
+ */
+extern int	vecidx_truth_right(const double *found, int count, double last, int true_count);
+
 /* The exact order distance of two normalized rows. */
 extern float vecidx_truth_distance(VecIdxMetric metric, const float *a, const float *b, int dimensions);
 

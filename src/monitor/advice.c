@@ -17,6 +17,7 @@
 #include "graph/calibrate.h"
 #include "monitor/advice.h"
 #include "options.h"
+#include "shared/stats.h"
 
 /*
  * Codes are relative to the centroid of the rows that the build saw.  A drift
@@ -48,6 +49,15 @@
 #define CALIBRATION_STALE	2.0
 
 /*
+ * A histogram may be off by a quarter, once up and once down; and what is asked
+ * for changes from day to day.  Twice as long is neither.
+ */
+#define LATENCY_BAD			2.0
+
+/* Of the hundred pages and more that a search visits, it is to wait for two at most. */
+#define RESIDENT_GOOD		0.98
+
+/*
  * Entries of rows that vacuum would take away, as far as statistics tell:
  * those that there are more of than rows alive.  In a partial index, or one of
  * a column with many NULLs, they tell of none.
@@ -59,6 +69,16 @@ dead_entries(Oid table, uint64 entries)
 	int64		dead = DatumGetInt64(DirectFunctionCall1(pg_stat_get_dead_tuples, ObjectIdGetDatum(table)));
 
 	return (uint64) Max(0, Min(dead, (int64) entries - live));
+}
+
+static double
+latency_growth(Relation index)
+{
+	VecIdxStats stats;
+
+	if (!vecidx_stats_read(RelationGetRelid(index), VecIdxRelationFile(index), vecidx_options_statistics_slots(), &stats))
+		return NAN;
+	return vecidx_latency_growth(&stats.first, stats.latency);
 }
 
 static const char *
@@ -85,6 +105,9 @@ vecidx_health_begin(VecIdxHealth *health, const VecIdxTarget *target, const VecI
 	health->dead = dead_entries(RelationGetRelid(target->table), count->tids);
 	health->drift = count->drift;
 	health->calibrated = handle->tuning.source == VECIDX_TUNED_NOT ? 0 : handle->tuning.nodes;
+	health->version = handle->version;
+	health->latency_growth = latency_growth(target->index);
+	health->resident = health->latency_growth > LATENCY_BAD ? vecidx_hot_resident(handle) : NAN;
 	health->target = options.ef_search > 0 ? NAN : options.target_recall;
 }
 
@@ -135,6 +158,21 @@ calibration_reason(const VecIdxHealth *health)
 	return NULL;
 }
 
+/* Scans take longer than they did, and nothing else tells why. */
+static const char *
+latency_advice(const VecIdxHealth *health)
+{
+	const char *reason;
+
+	if (isnan(health->latency_growth) || health->latency_growth <= LATENCY_BAD)
+		return NULL;
+	reason = psprintf("Scans take %.1f times as long as the first ones did", health->latency_growth);
+	if (health->resident < RESIDENT_GOOD)
+		return psprintf("%s, and %.0f %% of the pages that all of them need are not in shared buffers: SELECT vecidx_prewarm(%s);",
+						reason, 100 * (1 - health->resident), quote_literal_cstr(health->index));
+	return psprintf("%s: REINDEX INDEX CONCURRENTLY %s;", reason, health->index);
+}
+
 const char *
 vecidx_advice(const VecIdxHealth *health)
 {
@@ -148,5 +186,9 @@ vecidx_advice(const VecIdxHealth *health)
 	reason = calibration_reason(health);
 	if (reason != NULL)
 		return psprintf("%s: SELECT vecidx_calibrate(%s);", reason, quote_literal_cstr(health->index));
-	return NULL;
+	reason = latency_advice(health);
+	if (reason == NULL && health->version < VECIDX_FORMAT_VERSION)
+		reason = psprintf("The index has format version %u, which later releases may not read (new ones have %d): "
+						  "REINDEX INDEX CONCURRENTLY %s;", health->version, VECIDX_FORMAT_VERSION, health->index);
+	return reason;
 }

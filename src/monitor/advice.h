@@ -24,6 +24,9 @@ typedef struct VecIdxHealth
 	uint64		dead;			/* of these, of rows that vacuum would take away, as far as statistics tell; 0 on a standby */
 	double		drift;			/* NAN: not known */
 	uint64		calibrated;		/* nodes at the latest calibration; 0: never calibrated */
+	uint32		version;		/* of the format */
+	double		latency_growth; /* of scans since the statistics were reset, against the first ones; NAN: not known */
+	double		resident;		/* share of hot pages in shared buffers; NAN: not looked at, as nothing asks for it */
 	double		target;			/* recall asked for by this session; NAN: by ef_search instead */
 	VecIdxRecall recall;		/* as measured; queries 0: not measured */
 } VecIdxHealth;

@@ -23,8 +23,8 @@ PG_FUNCTION_INFO_V1(vecidx_health);
 /* A row of the result under way. */
 typedef struct Row
 {
-	Datum		values[16];
-	bool		nulls[16];
+	Datum		values[17];
+	bool		nulls[17];
 	int			count;
 } Row;
 
@@ -55,7 +55,7 @@ share(uint64 part, uint64 whole)
 }
 
 static void
-put_health(ReturnSetInfo *result, Oid index, const VecIdxHealth *health, uint32 version)
+put_health(ReturnSetInfo *result, Oid index, const VecIdxHealth *health)
 {
 	bool		measured = health->recall.queries > 0;
 	const char *advice = vecidx_advice(health);
@@ -75,7 +75,8 @@ put_health(ReturnSetInfo *result, Oid index, const VecIdxHealth *health, uint32 
 	add_number(&row, measured ? health->recall.recall : NAN);
 	add_number(&row, measured ? health->recall.low : NAN);
 	add_number(&row, measured ? health->recall.high : NAN);
-	add(&row, Int32GetDatum((int32) version), false);
+	add_number(&row, health->latency_growth);
+	add(&row, Int32GetDatum((int32) health->version), false);
 	add(&row, advice != NULL ? CStringGetTextDatum(advice) : (Datum) 0, advice == NULL);
 	tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);
 }
@@ -104,7 +105,7 @@ look_at_index(const VecIdxTarget *target, bool recall, ReturnSetInfo *result)
 	vecidx_health_begin(&health, target, handle, &count);
 	if (recall && health.valid)
 		measure_recall(target, &health);
-	put_health(result, RelationGetRelid(target->index), &health, handle->version);
+	put_health(result, RelationGetRelid(target->index), &health);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -29,18 +29,10 @@
 #include "utils/syscache.h"
 
 #include "compat.h"
+#include "graph/truth.h"
+#include "monitor/interval.h"
 #include "monitor/lone.h"
 #include "monitor/measure.h"
-
-/* Ties: how far beyond the k-th true distance still counts, and the same where that is zero. */
-#define RELATIVE_TOLERANCE	1e-6
-#define ABSOLUTE_TOLERANCE	1e-9
-
-/* The quantile of the normal distribution for an interval at 95 %. */
-#define NORMAL_QUANTILE		1.959964
-
-/* What the query that the sample may have missed finds (see src/README.md). */
-#define MISSED_RECALL		0.5
 
 /* Strategies of operator classes: the distance of a vector, equality of a filter column. */
 #define STRATEGY_DISTANCE	1
@@ -372,41 +364,21 @@ run_plan(const VecIdxMeasure *measure, SPIPlanPtr plan, Asked *asked, Datum filt
 static double
 share_found(const double *found, int count, const double *truth, int true_count)
 {
-	double		last = truth[true_count - 1];
-	double		bound = last + RELATIVE_TOLERANCE * fabs(last) + ABSOLUTE_TOLERANCE;
-	int			right = 0;
-
-	for (int i = 0; i < count; i++)
-		right += found[i] <= bound;
-	return (double) Min(right, true_count) / true_count;
+	return (double) vecidx_truth_right(found, count, truth[true_count - 1], true_count) / true_count;
 }
 
-/* Quantile of Student's distribution: Fisher's and Cornish's expansion of the normal one, good to 0.01 from 8 on. */
-static double
-student_quantile(double freedom)
-{
-	double		z = NORMAL_QUANTILE;
-
-	return z + (z * z * z + z) / (4 * freedom) + (5 * pow(z, 5) + 16 * z * z * z + 3 * z) / (96 * freedom * freedom);
-}
-
-/* Mean and interval of the queries' recalls; one that misses half is added. */
 static VecIdxRecall
 summarize(const Sums *sums)
 {
 	VecIdxRecall result = {.queries = sums->queries};
-	double		n = sums->queries + 1;
-	double		mean = (sums->recall + MISSED_RECALL) / n;
-	double		variance;
-	double		half;
+	VecIdxInterval interval;
 
 	if (sums->queries == 0)
 		return result;
-	variance = Max(0.0, (sums->squares + MISSED_RECALL * MISSED_RECALL) / n - mean * mean) * n / (n - 1);
-	half = student_quantile(n - 1) * sqrt(variance / n);
-	result.recall = rint(sums->recall / sums->queries * 1e12) / 1e12; /* sums of tenths are a little off */
-	result.low = Max(0.0, Min(mean - half, result.recall));
-	result.high = Min(1.0, Max(mean + half, result.recall));
+	interval = vecidx_interval(sums->queries, sums->recall, sums->squares);
+	result.recall = interval.mean;
+	result.low = interval.low;
+	result.high = interval.high;
 	result.worst = sums->worst;
 	result.search_ms = sums->search_ms / sums->queries;
 	result.exact_ms = sums->exact_ms / sums->timed;

@@ -113,6 +113,9 @@ extern void vecidx_ranges_add_run(VecIdxRanges *ranges, const VecIdxHandle *hand
 /* Metapage, centroid and directory. */
 extern void vecidx_ranges_add_meta(VecIdxRanges *ranges, const VecIdxHandle *handle);
 
+/* Of the pages that all searches need (all but rerank vectors): the share that is in shared buffers. */
+extern double vecidx_hot_resident(const VecIdxHandle *handle);
+
 /* What the file has ahead of its use. */
 extern void vecidx_ranges_add_spare(VecIdxRanges *ranges, const VecIdxHandle *handle);
 

@@ -56,6 +56,16 @@ tier_ranges(const Residency *residency, int tier)
 	return ranges;
 }
 
+static uint64
+count_set(const bool *buffered, BlockNumber blocks)
+{
+	uint64		count = 0;
+
+	for (BlockNumber i = 0; i < blocks; i++)
+		count += buffered[i];
+	return count;
+}
+
 /* A kind that the index has no pages of has no row. */
 static void
 put_tier(ReturnSetInfo *result, const Residency *residency, int tier)
@@ -70,11 +80,11 @@ put_tier(ReturnSetInfo *result, const Residency *residency, int tier)
 		return;
 	for (uint32 i = 0; i < ranges.count; i++)
 	{
-		for (BlockNumber block = ranges.range[i].first; block < ranges.range[i].first + ranges.range[i].count; block++)
-		{
-			buffered += residency->buffered[block];
-			cached += residency->cached != NULL ? residency->cached[block] : 0;
-		}
+		BlockNumber first = ranges.range[i].first;
+
+		buffered += count_set(residency->buffered + first, ranges.range[i].count);
+		for (BlockNumber block = first; residency->cached != NULL && block < first + ranges.range[i].count; block++)
+			cached += residency->cached[block];
 	}
 	values[0] = CStringGetTextDatum(tier_names[tier]);
 	values[1] = Int64GetDatum((int64) ranges.total);
@@ -83,6 +93,23 @@ put_tier(ReturnSetInfo *result, const Residency *residency, int tier)
 	values[4] = Int64GetDatum((int64) cached);
 	nulls[4] = residency->cached == NULL;
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+double
+vecidx_hot_resident(const VecIdxHandle *handle)
+{
+	static const VecIdxRunKind hot[] = {VECIDX_RUN_CODE, VECIDX_RUN_ADJACENCY, VECIDX_RUN_UPPER, VECIDX_RUN_FILTER};
+	VecIdxRanges ranges = {.file = RelationGetNumberOfBlocks(handle->index)};
+	bool	   *buffered = palloc_extended(ranges.file * sizeof(bool), MCXT_ALLOC_HUGE);
+	uint64		count = 0;
+
+	vecidx_resident_buffers(handle->index, ranges.file, buffered);
+	for (int i = 0; i < (int) lengthof(hot); i++)
+		vecidx_ranges_add_run(&ranges, handle, hot[i], hot[i] == VECIDX_RUN_UPPER ? handle->state.uppers : handle->state.nodes);
+	for (uint32 i = 0; i < ranges.count; i++)
+		count += count_set(buffered + ranges.range[i].first, ranges.range[i].count);
+	pfree(buffered);
+	return ranges.total == 0 ? 1 : (double) count / ranges.total;
 }
 
 static void

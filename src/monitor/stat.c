@@ -1,7 +1,7 @@
 /*
  * stat.c
- *	  vecidx_stat(), vecidx_stat_reset() and vecidx_status(): what has been
- *	  done with indexes, and where that is kept.
+ *	  vecidx_stat(), vecidx_recall_stat(), vecidx_stat_reset() and
+ *	  vecidx_status(): what has been done with indexes, and where that is kept.
  *
  * The view pg_stat_vecidx calls vecidx_stat() for each index, and an index may
  * be dropped between its snapshot and that: then there is just nothing to say.
@@ -23,15 +23,20 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "monitor/interval.h"
 #include "monitor/monitor.h"
 #include "options.h"
 #include "shared/state.h"
 #include "shared/stats.h"
 
 /* Behind the counters: three quantiles of latency, and the time of the last reset. */
-#define STAT_COLUMNS		(VECIDX_COUNTERS + 4)
+#define STAT_COLUMNS		(VECIDX_COUNTERS_SHOWN + 4)
+
+/* Scans, rows wanted and right, recall with its interval, time of the last reset. */
+#define RECALL_COLUMNS		7
 
 PG_FUNCTION_INFO_V1(vecidx_stat);
+PG_FUNCTION_INFO_V1(vecidx_recall_stat);
 PG_FUNCTION_INFO_V1(vecidx_stat_reset_all);
 PG_FUNCTION_INFO_V1(vecidx_stat_reset_index);
 PG_FUNCTION_INFO_V1(vecidx_status);
@@ -78,7 +83,7 @@ fill_columns(const VecIdxStats *stats, Datum *values, bool *nulls)
 {
 	static const double parts[] = {0.5, 0.95, 0.99};
 
-	for (int i = 0; i < VECIDX_COUNTERS; i++)
+	for (int i = 0; i < VECIDX_COUNTERS_SHOWN; i++)
 	{
 		if (is_time(i))
 			values[i] = Float8GetDatum(stats->count[i] / 1e6);
@@ -89,9 +94,9 @@ fill_columns(const VecIdxStats *stats, Datum *values, bool *nulls)
 	{
 		double		quantile = vecidx_latency_quantile(stats->latency, parts[i]);
 
-		nulls[VECIDX_COUNTERS + i] = isnan(quantile);
+		nulls[VECIDX_COUNTERS_SHOWN + i] = isnan(quantile);
 		/* microseconds are all that there is to tell */
-		values[VECIDX_COUNTERS + i] = Float8GetDatum(rint(quantile * 1000) / 1000);
+		values[VECIDX_COUNTERS_SHOWN + i] = Float8GetDatum(rint(quantile * 1000) / 1000);
 	}
 	nulls[STAT_COLUMNS - 1] = stats->since == 0;
 	values[STAT_COLUMNS - 1] = TimestampTzGetDatum(stats->since);
@@ -114,6 +119,45 @@ vecidx_stat(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	vecidx_stats_read(index, file, vecidx_options_statistics_slots(), &stats);
 	fill_columns(&stats, values, nulls);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+}
+
+static void
+fill_recall(const VecIdxStats *stats, Datum *values, bool *nulls)
+{
+	const uint64 *count = stats->count;
+	VecIdxInterval interval = {0};
+
+	if (count[VECIDX_COUNT_AUDITS] > 0)
+		interval = vecidx_interval(count[VECIDX_COUNT_AUDITS], count[VECIDX_COUNT_SHARES] / VECIDX_SHARE_UNITS,
+								   count[VECIDX_COUNT_SQUARES] / VECIDX_SHARE_UNITS);
+	nulls[3] = nulls[4] = nulls[5] = count[VECIDX_COUNT_AUDITS] == 0;
+	nulls[6] = stats->since == 0;
+	values[0] = Int64GetDatum((int64) count[VECIDX_COUNT_AUDITS]);
+	values[1] = Int64GetDatum((int64) count[VECIDX_COUNT_WANTED]);
+	values[2] = Int64GetDatum((int64) count[VECIDX_COUNT_RIGHT]);
+	values[3] = Float8GetDatum(interval.mean);
+	values[4] = Float8GetDatum(interval.low);
+	values[5] = Float8GetDatum(interval.high);
+	values[6] = TimestampTzGetDatum(stats->since);
+}
+
+Datum
+vecidx_recall_stat(PG_FUNCTION_ARGS)
+{
+	Oid			index = PG_GETARG_OID(0);
+	Datum		values[RECALL_COLUMNS];
+	bool		nulls[RECALL_COLUMNS] = {false};
+	VecIdxStats stats = {0};
+	TupleDesc	columns;
+	VecIdxFileNumber file;
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE || columns->natts != RECALL_COLUMNS)
+		elog(ERROR, "vecidx_recall_stat() was declared with other columns");
+	if (!find_file(index, &file))
+		PG_RETURN_NULL();
+	vecidx_stats_read(index, file, vecidx_options_statistics_slots(), &stats);
+	fill_recall(&stats, values, nulls);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
 }
 

@@ -57,3 +57,21 @@ vecidx_latency_quantile(const uint64 *counts, double part)
 	}
 	return NAN;
 }
+
+double
+vecidx_latency_growth(const VecIdxLatencyFirst *first, const uint64 *counts)
+{
+	uint64		before[VECIDX_LATENCY_STEPS];
+	uint64		later[VECIDX_LATENCY_STEPS];
+	uint64		total = 0;
+
+	for (int i = 0; i < VECIDX_LATENCY_STEPS; i++)
+	{
+		before[i] = first->counts[i];
+		later[i] = counts[i] - (first->apart ? 0 : first->counts[i]);
+		total += later[i];
+	}
+	if (first->total < VECIDX_LATENCY_FIRST || total < VECIDX_LATENCY_FIRST)
+		return NAN;
+	return vecidx_latency_quantile(later, 0.5) / vecidx_latency_quantile(before, 0.5);
+}

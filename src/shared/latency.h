@@ -22,4 +22,21 @@ extern int	vecidx_latency_step(uint64 nanoseconds);
  */
 extern double vecidx_latency_quantile(const uint64 *counts, double part);
 
+/* The first times, as many as those that follow are compared with. */
+#define VECIDX_LATENCY_FIRST	1000
+
+typedef struct VecIdxLatencyFirst
+{
+	uint32		total;			/* at most VECIDX_LATENCY_FIRST */
+	bool		apart;			/* none of them is in the histogram that goes on */
+	uint16		counts[VECIDX_LATENCY_STEPS];
+} VecIdxLatencyFirst;
+
+/*
+ * How many times as long as the first ones half of the others take at least:
+ * medians of the histogram that goes on, without the first ones, and of these.
+ * NAN while either are fewer than VECIDX_LATENCY_FIRST.
+ */
+extern double vecidx_latency_growth(const VecIdxLatencyFirst *first, const uint64 *counts);
+
 #endif							/* VECIDX_SHARED_LATENCY_H */

@@ -181,6 +181,16 @@ vecidx_stats_find(Relation index, uint32 room)
 	return known->ref;
 }
 
+static void
+note_latency(VecIdxStats *stats, int step)
+{
+	stats->latency[step]++;
+	if (stats->first.total == VECIDX_LATENCY_FIRST)
+		return;
+	stats->first.total++;
+	stats->first.counts[step]++;
+}
+
 void
 vecidx_stats_add(const VecIdxStatsRef *ref, const uint64 *count, int64 latency)
 {
@@ -197,7 +207,7 @@ vecidx_stats_add(const VecIdxStatsRef *ref, const uint64 *count, int64 latency)
 		for (int i = 0; i < VECIDX_COUNTERS; i++)
 			slot->stats.count[i] += count[i];
 		if (step >= 0)
-			slot->stats.latency[step]++;
+			note_latency(&slot->stats, step);
 	}
 	SpinLockRelease(&slot->mutex);
 }
@@ -221,6 +231,17 @@ vecidx_stats_read(Oid index, VecIdxFileNumber file, uint32 room, VecIdxStats *st
 	return slot != NULL;
 }
 
+/* Fewer first ones than are wanted are given up: they begin anew. */
+static void
+reset(VecIdxStats *stats, TimestampTz now)
+{
+	bool		keep = stats->first.total == VECIDX_LATENCY_FIRST;
+
+	memset(stats, 0, keep ? offsetof(VecIdxStats, first) : sizeof(VecIdxStats));
+	stats->first.apart = keep;
+	stats->since = now;
+}
+
 void
 vecidx_stats_reset(Oid index, uint32 room)
 {
@@ -235,8 +256,7 @@ vecidx_stats_reset(Oid index, uint32 room)
 		if (slots->key[i].database != MyDatabaseId || (OidIsValid(index) && slots->key[i].index != index))
 			continue;
 		SpinLockAcquire(&slot->mutex);
-		memset(&slot->stats, 0, sizeof(VecIdxStats));
-		slot->stats.since = now;
+		reset(&slot->stats, now);
 		SpinLockRelease(&slot->mutex);
 	}
 	vecidx_shared_unlock(VECIDX_SECTION_STATS);

@@ -17,7 +17,7 @@
 #include "compat.h"
 #include "shared/latency.h"
 
-/* In the order of the view's columns.  Times are in nanoseconds. */
+/* In the order of the view's columns, and what it does not show.  Times are in nanoseconds. */
 typedef enum VecIdxCounter
 {
 	VECIDX_COUNT_SCANS,
@@ -49,14 +49,24 @@ typedef enum VecIdxCounter
 	VECIDX_COUNT_TOMBSTONES_FREED,
 	VECIDX_COUNT_VACUUMS,
 	VECIDX_COUNT_VACUUM_TIME,
+	VECIDX_COUNTERS_SHOWN,
+	VECIDX_COUNT_AUDITS = VECIDX_COUNTERS_SHOWN,
+	VECIDX_COUNT_WANTED,		/* rows that audited scans should have returned */
+	VECIDX_COUNT_RIGHT,			/* of these, such as they did */
+	VECIDX_COUNT_SHARES,		/* sum of what is right of each scan, in units */
+	VECIDX_COUNT_SQUARES,		/* the same, of squares */
 	VECIDX_COUNTERS
 } VecIdxCounter;
+
+/* Units in which a share is counted: 1 is so many. */
+#define VECIDX_SHARE_UNITS	1e9
 
 typedef struct VecIdxStats
 {
 	TimestampTz since;			/* when the counters were all zero */
 	uint64		count[VECIDX_COUNTERS];
 	uint64		latency[VECIDX_LATENCY_STEPS];
+	VecIdxLatencyFirst first;	/* since the index was built, or the server started */
 } VecIdxStats;
 
 /* An index's slot, as long as it is that index's. */
@@ -86,7 +96,10 @@ extern void vecidx_stats_add(const VecIdxStatsRef *ref, const uint64 *count, int
 /* Copies what there is of an index of this database; false if it has no slot. */
 extern bool vecidx_stats_read(Oid index, VecIdxFileNumber file, uint32 room, VecIdxStats *stats);
 
-/* Zeroes the counters of an index of this database, or of all its indexes (InvalidOid). */
+/*
+ * Zeroes the counters of an index of this database, or of all its indexes
+ * (InvalidOid), but keeps the first latencies once they are all there.
+ */
 extern void vecidx_stats_reset(Oid index, uint32 room);
 
 typedef struct VecIdxStatsUse

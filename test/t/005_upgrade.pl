@@ -1,6 +1,7 @@
 # Extension versions: control files, scripts and Makefile agree; every version
 # can be installed and updated to the default one, and ends up the same as a
-# fresh installation, with its indexes in working order.
+# fresh installation, with its indexes in working order.  Indexes of an older
+# format are read, and are to be built anew.
 
 use strict;
 use warnings;
@@ -41,7 +42,7 @@ my ($data) = $makefile =~ /^DATA\s*=\s*(.*)$/m;
 my @data = split ' ', $data;
 my @scripts = map { s/^\Q$root\E\///r } glob("$root/sql/vecidx*--*.sql");
 
-is_deeply([ sort @data ], [ sort @scripts ], 'the Makefile installs every script');
+is_deeply([ sort grep { /\.sql$/ } @data ], [ sort @scripts ], 'the Makefile installs every script');
 
 my ($sharedir) = run_command([ 'pg_config', '--sharedir' ]);
 my $node = new_node('primary', '');
@@ -126,5 +127,33 @@ EOT
 			't', "$extension: goes with its indexes, but leaves the rows");
 	}
 }
+
+# An index of an older format that can still be read (the metapage's checksum leaves the version out)
+
+$node->safe_psql('fresh_vecidx', <<'EOT');
+CREATE TABLE old AS SELECT i AS id, ARRAY[i, i % 7, i % 5]::real[] AS embedding FROM generate_series(1, 300) AS i;
+CREATE INDEX old_embedding ON old USING vecidx (embedding real_l2_ops);
+CHECKPOINT;
+EOT
+is($node->safe_psql('fresh_vecidx', "SELECT format_version = 3 AND advice IS NULL FROM vecidx_health('old_embedding')"),
+	't', 'format: the newest needs nothing done');
+my $file = $node->data_dir . '/' . $node->safe_psql('fresh_vecidx', "SELECT pg_relation_filepath('old_embedding')");
+$node->stop;
+open my $handle, '+<:raw', $file or die "$file: $!";
+sysseek $handle, 24, 0;
+sysread $handle, my $head, 8;
+is_deeply([ unpack('LL', $head) ], [ 0x56584944, 3 ], 'format: where the version is');
+sysseek $handle, 28, 0;
+syswrite $handle, pack('L', 2);
+close $handle;
+$node->start;
+is($node->safe_psql('fresh_vecidx', "SELECT format_version, advice FROM vecidx_health('old_embedding')"),
+	'2|The index has format version 2, which later releases may not read (new ones have 3): REINDEX INDEX CONCURRENTLY public.old_embedding;',
+	'format: an older one is to be built anew');
+is($node->safe_psql('fresh_vecidx', "SELECT vecidx_check('old_embedding')"), 300, 'format: and can be read until then');
+$node->safe_psql('fresh_vecidx', 'REINDEX INDEX CONCURRENTLY old_embedding');
+is($node->safe_psql('fresh_vecidx', "SELECT format_version = 3 AND advice IS NULL FROM vecidx_health('old_embedding')"),
+	't', 'format: which is all that it takes');
+
 check_log($node, 'upgrade');
 done_testing();

@@ -94,6 +94,30 @@ $node->safe_psql('postgres', 'SELECT vecidx_stat_reset()');
 search($node);
 is(count_of($node, 'scans, rows, inserts'), '1|5|0', 'and zero all');
 
+# Each scan audited, while others write and vacuum
+
+$node->append_conf('postgresql.conf', "vecidx.recall_sample_rate = 1\nvecidx.recall_sample_interval = 0\n");
+$node->reload;
+$node->safe_psql('postgres', 'SELECT vecidx_stat_reset()');
+$harness = run_clients($node, 4, 150, "$search;", "BEGIN; DECLARE c CURSOR FOR $search; MOVE 3 FROM c; COMMIT;",
+	"INSERT INTO t (note, embedding) SELECT 0, random_vector($dimensions);", "DELETE FROM t WHERE id IN (SELECT max(id) - (random() * 900)::int FROM t);");
+foreach my $round (1 .. 10)
+{
+	$node->safe_psql('postgres', 'VACUUM t');
+	sleep 0.02;
+}
+$harness->finish;
+is(count_of($node, 'scans > 100, aborted'), 't|0', 'audits end no scan');
+is( $node->safe_psql('postgres', "SELECT r.samples = s.scans, r.recall > 0.9, r.rows_wanted <= s.rows
+		FROM vecidx_recall_stats r JOIN pg_stat_vecidx s USING (indexrelid) WHERE s.indexrelname = 't_embedding'"),
+	't|t|t', 'and what they find is likely');
+is($node->safe_psql('postgres', "SELECT vecidx_check('t_embedding') > 0"), 't', 'the index is sound');
+$node->append_conf('postgresql.conf', "vecidx.recall_sample_rate = 0\nvecidx.recall_sample_interval = 1000\n");
+$node->reload;
+$node->safe_psql('postgres', 'VACUUM t');
+$node->safe_psql('postgres', 'SELECT vecidx_stat_reset()');
+search($node);
+
 # What an end of a session leaves
 
 my $cursor = start_psql($node, 'cursor', by_index() . "BEGIN; DECLARE c CURSOR FOR $search; MOVE 2 FROM c; SELECT pg_sleep(600);");
@@ -157,6 +181,8 @@ $node->wait_for_catchup($standby);
 $node->safe_psql('postgres', 'SELECT vecidx_stat_reset()');
 search($standby, 2);
 is(count_of($standby, 'scans'), '2', 'scans of a standby are counted there');
+$standby->safe_psql('postgres', by_index() . "SET vecidx.recall_sample_rate = 1; $search;");
+is($standby->safe_psql('postgres', "SELECT samples, rows_wanted FROM vecidx_recall_stats WHERE indexrelname = 't_embedding'"), '1|5', 'and can be audited there');
 is(count_of($node, 'scans'), '0', 'and nowhere else');
 $standby->safe_psql('postgres', 'SELECT vecidx_stat_reset()');
 is(count_of($standby, 'scans'), '0', 'a standby resets its own');

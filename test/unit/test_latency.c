@@ -70,6 +70,34 @@ check_quantiles(double least, double decades)
 	}
 }
 
+/* First times of one length, later ones of another, with or without the first ones among them. */
+static double
+grow(uint64 first_time, uint32 first_total, uint64 later_time, uint32 later_total, bool apart)
+{
+	VecIdxLatencyFirst first = {.total = first_total, .apart = apart};
+	uint64		counts[VECIDX_LATENCY_STEPS] = {0};
+
+	first.counts[vecidx_latency_step(first_time)] = (uint16) first_total;
+	if (!apart)
+		counts[vecidx_latency_step(first_time)] = first_total;
+	counts[vecidx_latency_step(later_time)] += later_total;
+	return vecidx_latency_growth(&first, counts);
+}
+
+static void
+check_growth(void)
+{
+	unit_case("latency: growth");
+	for (int apart = 0; apart <= 1; apart++)
+	{
+		unit_check(grow(1000000, 1000, 1000000, 1000, apart) == 1, "none, apart: %d", apart);
+		unit_check(fabs(grow(1000000, 1000, 4000000, 100000, apart) - 4) < 0.001, "fourfold, apart: %d", apart);
+		unit_check(fabs(grow(4000000, 1000, 1000000, 1000, apart) - 0.25) < 0.001, "less, apart: %d", apart);
+		unit_check(isnan(grow(1000000, 999, 4000000, 1000, apart)), "too few first ones, apart: %d", apart);
+		unit_check(isnan(grow(1000000, 1000, 4000000, 999, apart)), "too few later ones, apart: %d", apart);
+	}
+}
+
 void
 suite_latency(void)
 {
@@ -79,6 +107,7 @@ suite_latency(void)
 	check_quantiles(10000, 0.5);
 	check_quantiles(10000, 4);
 	check_quantiles(200000, 0);
+	check_growth();
 	unit_case("latency: quantile of nothing");
 	counts = unit_alloc(VECIDX_LATENCY_STEPS * sizeof(uint64), 0);
 	memset(counts, 0, VECIDX_LATENCY_STEPS * sizeof(uint64));
