@@ -49,7 +49,7 @@
  */
 #define SURE_SLACK		0.012
 #define SURE_TIMES		4
-#define SURE_PART		0.02
+#define SURE_PART		0.04
 
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
