@@ -11,15 +11,14 @@
 
 #include "fuzz.h"
 #include "graph.h"
+#include "am/group.h"
+#include "am/write.h"
 #include "graph/link.h"
 #include "graph/order.h"
 #include "graph/parts.h"
 #include "page/slot.h"
 
 #define MOST_ROWS		1500
-
-/* The graph whose records the stand-in reads. */
-static FuzzGraph *written;
 
 static void *
 record_of(const FuzzGraph *graph, uint32 row)
@@ -147,59 +146,61 @@ fuzz_graph_weave(FuzzGraph *graph, bool shuffled)
 	}
 }
 
-/* Stand-ins for files. */
-
-uint64
-vecidx_spool_total(const VecIdxSpool *spool)
+static const uint8 *
+fetch_filter(void *state, uint32 row)
 {
-	return spool->kind == VECIDX_LOAD_LIST ? written->plan.nodes[0] : written->points.count;
+	FuzzGraph  *graph = state;
+
+	return vecidx_load_filter(&graph->load, record_of(graph, row));
 }
 
-/* The list of a member of level 0, as a build has it in a file. */
 static void
-make_list(uint32 member, VecIdxLoadList *list)
+roll_rows(FuzzGraph *graph, VecIdxRoll *roll)
 {
-	uint32		point = vecidx_weave_point(&written->levels.level[0], member);
-	const uint32 *neighbours;
-	float	   *distances = vecidx_load_distances(&written->load, list);
+	uint32		rows = graph->points.count;
+	bool		grouped = graph->load.plan.shape.size > 0;
+	uint32		nodes;
+	uint32	   *order = vecidx_order_nodes(&graph->levels, rows, 8, &nodes);
 
-	list->number = point;
-	list->count = vecidx_levels_neighbours(&written->levels, 0, point, &neighbours);
-	for (uint32 i = 0; i < list->count; i++)
-	{
-		list->neighbours[i] = neighbours[i];
-		distances[i] = i;
-	}
+	vecidx_roll_map(roll, rows, 1, grouped, palloc0(vecidx_roll_size(rows, 1, grouped)));
+	memcpy(roll->tids, graph->tids, rows * sizeof(ItemPointerData));
+	vecidx_roll_enter(roll, 0, &graph->points, order, nodes);
+	vecidx_group_rows(roll, graph->load.plan.shape.size, fetch_filter, graph);
 }
 
-void
-vecidx_spool_read(VecIdxSpool *spool, uint64 from, uint64 to, void *record, VecIdxSpoolTake take, void *state)
+static void
+number_nodes(const FuzzGraph *graph, const VecIdxRoll *roll, VecIdxNumbers *numbers)
 {
-	for (; from < to; from++)
-	{
-		if (spool->kind == VECIDX_LOAD_LIST)
-			make_list(from, record);
-		take(state, from, spool->kind == VECIDX_LOAD_LIST ? record : record_of(written, from));
-	}
+	struct VecIdxNumbered numbered = vecidx_numbers_count(roll, &graph->levels, graph->plan.m);
+	void	   *memory = palloc0(vecidx_numbers_size(&numbered));
+
+	*(struct VecIdxNumbered *) memory = numbered;
+	vecidx_numbers_map(numbers, memory);
+	vecidx_numbers_fill(numbers, roll, &graph->levels, graph->plan.m);
 }
 
+/* As a build of one process does that has all in memory. */
 void
 fuzz_graph_write(FuzzGraph *graph, Relation index, VecIdxMetaFixed *fixed)
 {
-	VecIdxSpool spools[] = {{.kind = VECIDX_LOAD_ROW}, {.kind = VECIDX_LOAD_LIST}};
-	VecIdxWritePlan plan = {.index = index, .centroid = graph->centroid, .load = &graph->load, .levels = &graph->levels};
 	VecIdxRoll	roll;
-	uint32		nodes;
-	uint32	   *order = vecidx_order_nodes(&graph->levels, graph->points.count, 8, &nodes);
+	VecIdxNumbers numbers;
+	VecIdxJoined none = {0};
+	VecIdxWritePlan plan = {index, fixed, &graph->load, &roll, &numbers, &graph->levels, &none};
+	VecIdxWriter *writer;
+	VecIdxWriteTask task;
+	VecIdxDeal	deal;
 
-	written = graph;
-	graph->load.spools[VECIDX_LOAD_ROW] = &spools[0];
-	graph->load.spools[VECIDX_LOAD_LIST] = &spools[1];
+	graph->load.kept = (char *) graph->rows;
 	graph->load.record = palloc(BLCKSZ);
-	vecidx_roll_init(&roll, graph->points.count, 1, graph->tids);
-	vecidx_roll_enter(&roll, 0, &graph->points, order, nodes);
-	plan.roll = &roll;
-	vecidx_write_index(&plan, fixed);
+	roll_rows(graph, &roll);
+	number_nodes(graph, &roll, &numbers);
+	vecidx_write_begin(numbers.numbered, index, graph->centroid, 0, fixed);
+	writer = vecidx_writer_create(&plan);
+	vecidx_write_all(writer, &task);
+	pg_atomic_init_u64(&deal.next, 0);
+	vecidx_write_units(writer, &task, &deal);
+	vecidx_write_meta(writer);
 }
 
 /* Random rows. */

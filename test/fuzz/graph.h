@@ -16,8 +16,8 @@
 typedef struct FuzzGraph
 {
 	float		centroid[FUZZ_DIMENSIONS];
-	VecIdxLoad	load;			/* its spools are read by a stand-in */
-	char	   *rows;			/* records, as a build has them in files */
+	VecIdxLoad	load;			/* without files: all rows are kept */
+	char	   *rows;			/* records, as a build has them */
 	ItemPointerData *tids;
 	VecIdxPoints points;
 	Size		compared;		/* bytes by which twins are told */

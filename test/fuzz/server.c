@@ -26,8 +26,10 @@
 #include "storage/spin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/syscache.h"
@@ -38,6 +40,8 @@
 #include "am/former.h"
 #include "am/limit.h"
 #include "am/pause.h"
+#include "am/audit.h"
+#include "am/load.h"
 #include "am/phases.h"
 #include "am/tally.h"
 #include "compat.h"
@@ -415,6 +419,11 @@ ReadBufferExtended(Relation reln, ForkNumber forkNum, BlockNumber blockNum, Read
 	}
 	if (blockNum >= blocks_used)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("could not read block %u", blockNum)));
+	if (mode == RBM_ZERO_AND_LOCK)
+	{
+		LockBuffer((Buffer) blockNum + 1, BUFFER_LOCK_EXCLUSIVE);
+		memset(BufferGetPage((Buffer) blockNum + 1), 0, BLCKSZ);
+	}
 	return (Buffer) blockNum + 1;
 }
 
@@ -816,6 +825,57 @@ vecidx_phases_init(VecIdxPhases *phases, Relation index, int level)
 void
 vecidx_phases_next(VecIdxPhases *phases, const char *name)
 {
+}
+
+VecIdxAudit *
+vecidx_audit_draw(const VecIdxScanOptions *options)
+{
+	return NULL;
+}
+
+/* No scan is audited, and rows of a build are in memory: but for the last nothing that follows is called. */
+
+bool
+vecidx_audit_is_due(const VecIdxAudit *audit, const VecIdxScanOptions *options)
+{
+	fuzz_fail("an audit is asked for");
+}
+
+void
+vecidx_audit_run(const VecIdxAudit *audit, const VecIdxAudited *scan, const VecIdxScanOptions *options,
+				 const VecIdxStatsRef *counted)
+{
+	fuzz_fail("an audit is run");
+}
+
+Datum
+datumCopy(Datum value, bool typByVal, int typLen)
+{
+	fuzz_fail("a key is copied");
+}
+
+void
+get_typlenbyval(Oid typid, int16 *typlen, bool *typbyval)
+{
+	fuzz_fail("a key is copied");
+}
+
+uint64
+vecidx_spool_total(const VecIdxSpool *spool)
+{
+	fuzz_fail("a file is looked at");
+}
+
+void
+vecidx_spool_read(VecIdxSpool *spool, uint64 from, uint64 to, void *record, VecIdxSpoolTake take, void *state)
+{
+	fuzz_fail("a file is read");
+}
+
+const char *
+vecidx_load_fetch(VecIdxLoad *load, uint32 row, char *scratch)
+{
+	return load->kept + row * load->sizes[VECIDX_LOAD_ROW];
 }
 
 bool
