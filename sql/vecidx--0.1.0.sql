@@ -51,20 +51,29 @@ COMMENT ON FUNCTION vecidx_health(regclass, boolean) IS
 	'how a vecidx index has fared since it was built, and what to do about it; on request with a measurement of its recall';
 
 -- OFFSET 0: nothing is asked about an index before it is known that the user may
+CREATE VIEW vecidx_indexes AS
+	SELECT t.oid AS relid, i.oid AS indexrelid, n.nspname AS schemaname, t.relname, i.relname AS indexrelname
+	FROM pg_catalog.pg_index x
+	JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+	JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+	JOIN pg_catalog.pg_am a ON a.oid = i.relam AND a.amhandler = 'vecidx_handler(internal)'::regprocedure
+	LEFT JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+	WHERE i.relkind = 'i';
+COMMENT ON VIEW vecidx_indexes IS 'the vecidx indexes of this database';
+GRANT SELECT ON vecidx_indexes TO PUBLIC;
+
 CREATE VIEW vecidx_health AS
 	SELECT health.*
-	FROM (SELECT c.oid
-		FROM pg_catalog.pg_class AS c
-			JOIN pg_catalog.pg_am AS a ON a.oid = c.relam AND a.amname = 'vecidx'
-			JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
-			JOIN pg_catalog.pg_class AS t ON t.oid = i.indrelid
-		WHERE c.relkind = 'i'
-			AND NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
+	FROM (SELECT i.indexrelid
+		FROM vecidx_indexes AS i
+			JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+			JOIN pg_catalog.pg_class AS t ON t.oid = i.relid
+		WHERE NOT pg_catalog.pg_is_other_temp_schema(c.relnamespace)
 			AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())
 			AND pg_catalog.pg_relation_size(c.oid) > 0
 			AND (pg_catalog.has_table_privilege(t.oid, 'SELECT') OR pg_catalog.pg_has_role(t.relowner, 'USAGE'))
 		OFFSET 0) AS i
-		CROSS JOIN LATERAL vecidx_health(i.oid) AS health;
+		CROSS JOIN LATERAL vecidx_health(i.indexrelid) AS health;
 GRANT SELECT ON vecidx_health TO PUBLIC;
 COMMENT ON VIEW vecidx_health IS 'how the vecidx indexes of the database that the user may read have fared';
 
@@ -125,14 +134,7 @@ COMMENT ON FUNCTION vecidx_stat(oid) IS
 	'what all sessions have done with a vecidx index; NULL for who may not read its table';
 
 CREATE VIEW pg_stat_vecidx AS
-	SELECT t.oid AS relid, i.oid AS indexrelid, n.nspname AS schemaname, t.relname, i.relname AS indexrelname, s.*
-	FROM pg_catalog.pg_index x
-	JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-	JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
-	JOIN pg_catalog.pg_am a ON a.oid = i.relam AND a.amhandler = 'vecidx_handler(internal)'::regprocedure
-	LEFT JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-	CROSS JOIN LATERAL vecidx_stat(i.oid) s
-	WHERE i.relkind = 'i';
+	SELECT i.*, s.* FROM vecidx_indexes i CROSS JOIN LATERAL vecidx_stat(i.indexrelid) s;
 COMMENT ON VIEW pg_stat_vecidx IS 'what all sessions have done with the vecidx indexes of this database';
 GRANT SELECT ON pg_stat_vecidx TO PUBLIC;
 
@@ -144,14 +146,7 @@ COMMENT ON FUNCTION vecidx_recall_stat(oid) IS
 	'recall of those scans of a vecidx index that were measured when they ended; NULL for who may not read its table';
 
 CREATE VIEW vecidx_recall_stats AS
-	SELECT t.oid AS relid, i.oid AS indexrelid, n.nspname AS schemaname, t.relname, i.relname AS indexrelname, s.*
-	FROM pg_catalog.pg_index x
-	JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
-	JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
-	JOIN pg_catalog.pg_am a ON a.oid = i.relam AND a.amhandler = 'vecidx_handler(internal)'::regprocedure
-	LEFT JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-	CROSS JOIN LATERAL vecidx_recall_stat(i.oid) s
-	WHERE i.relkind = 'i';
+	SELECT i.*, s.* FROM vecidx_indexes i CROSS JOIN LATERAL vecidx_recall_stat(i.indexrelid) s;
 COMMENT ON VIEW vecidx_recall_stats IS 'recall of those scans of the vecidx indexes of this database that were measured when they ended (vecidx.recall_sample_rate)';
 GRANT SELECT ON vecidx_recall_stats TO PUBLIC;
 
