@@ -42,11 +42,12 @@ WHERE amname = 'vecidx' AND opcname LIKE 'real\_%'
 GROUP BY c.oid, opcname, opcintype, opcdefault
 ORDER BY opcname;
 
--- nothing lacks a comment
+-- nothing lacks a comment, but for the types of views' rows
 SELECT pg_describe_object(classid, objid, objsubid)
 FROM pg_depend d
 	JOIN pg_extension e ON e.oid = d.refobjid
 WHERE extname = 'vecidx' AND deptype = 'e'
+	AND classid <> 'pg_type'::regclass
 	AND obj_description(objid, (SELECT relname FROM pg_class WHERE oid = classid)) IS NULL;
 
 -- values

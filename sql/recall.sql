@@ -213,7 +213,9 @@ SELECT vecidx_recall('recall_owned_i', sample => 5);
 CREATE OR REPLACE FUNCTION recall_spy(v real[]) RETURNS real[] LANGUAGE plpgsql IMMUTABLE AS
 	$$ BEGIN RAISE EXCEPTION 'no'; END $$;
 ALTER TABLE recall_owned DISABLE ROW LEVEL SECURITY;
+\set SHOW_CONTEXT never
 SELECT vecidx_recall('recall_owned_spy');
+\set SHOW_CONTEXT errors
 SELECT current_user = session_user AS back;
 
 SELECT vecidx_check('recall_i') > 2000 AS checked;
