@@ -103,6 +103,7 @@ OBJS = \
 	src/am/reconnect.o \
 	src/am/twin.o \
 	src/am/insert.o \
+	src/am/statement.o \
 	src/am/sample.o \
 	src/am/team.o \
 	src/am/spool.o \
@@ -129,6 +130,8 @@ OBJS = \
 	src/am/filter.o \
 	src/am/audit.o \
 	src/am/scan.o \
+	src/am/splice.o \
+	src/am/free.o \
 	src/am/vacuum.o \
 	src/am/cost.o \
 	src/am/junk.o \

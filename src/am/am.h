@@ -49,13 +49,18 @@ extern void vecidx_build_fixed(Relation index, int dimensions, VecIdxMetaFixed *
 extern bool vecidx_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Relation heap,
 						  IndexUniqueCheck unique, bool unchanged, IndexInfo *info);
 
-/* A row's way into the pages; also used by a build that has run out of memory. */
+/* A row's way into the pages; also that of the rows which a build holds back. */
 typedef struct VecIdxInserter VecIdxInserter;
 
 extern VecIdxInserter *vecidx_inserter_create(VecIdxHandle *handle, bool logged);
 
-/* Inserts a normalized row with its filter row, which may be NULL in an index without filter columns; returns its node. */
-extern uint32 vecidx_inserter_add(VecIdxInserter *inserter, const float *row, const uint8 *filter, ItemPointer tid);
+/*
+ * Inserts a normalized row with its filter row, which may be NULL in an index
+ * without filter columns; returns its node.  attached: a row with an equal
+ * vector is likely to be there.
+ */
+extern uint32 vecidx_inserter_add(VecIdxInserter *inserter, const float *row, const uint8 *filter, ItemPointer tid,
+								  bool attached);
 extern void vecidx_inserter_free(VecIdxInserter *inserter);
 
 /* edge.c: changes of neighbour lists, for insert and vacuum */

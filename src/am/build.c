@@ -176,7 +176,7 @@ insert_held(VecIdxBuild *build, const bool *held, const uint8 *filters)
 			continue;
 		vecidx_handle_refresh(build->handle);
 		vecidx_inserter_add(inserter, truth->rows + (Size) i * truth->dimensions,
-							filters + (Size) i * build->fixed.filter_size, &truth->tids[i]);
+							filters + (Size) i * build->fixed.filter_size, &truth->tids[i], false);
 		build->rows++;
 	}
 	vecidx_inserter_free(inserter);

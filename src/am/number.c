@@ -56,6 +56,7 @@ vecidx_numbers_count(const VecIdxRoll *roll, const VecIdxLevels *levels, int m)
 	}
 	for (uint32 point = 0; point < points->count; point++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!is_tall(points, point))
 			continue;
 		numbered.tall++;

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "am/roll.h"
 
 /* Bits in bytes. */
@@ -43,6 +45,7 @@ vecidx_roll_enter(VecIdxRoll *roll, int cell, const VecIdxPoints *points, const 
 
 	for (uint32 i = 0; i < nodes; i++, id++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		roll->firsts[id] = points->numbers[order[i]];
 		for (uint32 point = order[i]; point != VECIDX_NONE; point = points->twins[point])
 		{

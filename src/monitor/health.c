@@ -113,14 +113,10 @@ look_at_index(const VecIdxTarget *target, bool recall, ReturnSetInfo *result)
 Datum
 vecidx_health(PG_FUNCTION_ARGS)
 {
-	Oid			index = PG_GETARG_OID(0);
-	Oid			table = vecidx_monitor_table(index);
 	VecIdxTarget target;
+	ReturnSetInfo *result = vecidx_monitor_begin(fcinfo, &target);
 
-	vecidx_monitor_check_reader(table);
-	InitMaterializedSRF(fcinfo, 0);
-	vecidx_monitor_open(&target, index, table, AccessShareLock);
-	look_at_index(&target, PG_GETARG_BOOL(1), (ReturnSetInfo *) fcinfo->resultinfo);
+	look_at_index(&target, PG_GETARG_BOOL(1), result);
 	vecidx_monitor_close(&target);
 	return (Datum) 0;
 }

@@ -249,15 +249,10 @@ describe_index(Info *info, const VecIdxTarget *target)
 Datum
 vecidx_info(PG_FUNCTION_ARGS)
 {
-	Oid			index = PG_GETARG_OID(0);
-	Oid			table = vecidx_monitor_table(index);
 	Info		info = {0};
 	VecIdxTarget target;
 
-	vecidx_monitor_check_reader(table);
-	InitMaterializedSRF(fcinfo, 0);
-	vecidx_monitor_open(&target, index, table, AccessShareLock);
-	info.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	info.result = vecidx_monitor_begin(fcinfo, &target);
 	info.index = target.index;
 	describe_index(&info, &target);
 	vecidx_monitor_close(&target);

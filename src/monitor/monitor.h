@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "nodes/execnodes.h"
 #include "storage/lockdefs.h"
 #include "utils/array.h"
 #include "utils/rel.h"
@@ -34,6 +35,13 @@ extern void vecidx_monitor_check_reader(Oid table);
  * pages.
  */
 extern void vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock);
+
+/*
+ * What most set-returning functions begin with: the index that is the first
+ * argument, for who may read its table, opened with AccessShareLock, and where
+ * the rows go.
+ */
+extern ReturnSetInfo *vecidx_monitor_begin(FunctionCallInfo fcinfo, VecIdxTarget *target);
 extern void vecidx_monitor_close(VecIdxTarget *target);
 
 /* Errors where policies hide rows of the table from the caller, or from its owner; "detail" is a sentence that says why that matters. */

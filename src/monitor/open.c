@@ -10,6 +10,7 @@
 #include "access/xlog.h"
 #include "catalog/index.h"
 #include "catalog/pg_class.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/acl.h"
@@ -95,6 +96,18 @@ vecidx_monitor_open(VecIdxTarget *target, Oid index, Oid table, LOCKMODE lock)
 				 errmsg("unlogged index \"%s\" has no contents during recovery",
 						RelationGetRelationName(target->index))));
 	require_pages(target->index);
+}
+
+ReturnSetInfo *
+vecidx_monitor_begin(FunctionCallInfo fcinfo, VecIdxTarget *target)
+{
+	Oid			index = PG_GETARG_OID(0);
+	Oid			table = vecidx_monitor_table(index);
+
+	vecidx_monitor_check_reader(table);
+	InitMaterializedSRF(fcinfo, 0);
+	vecidx_monitor_open(target, index, table, AccessShareLock);
+	return (ReturnSetInfo *) fcinfo->resultinfo;
 }
 
 void

@@ -403,17 +403,13 @@ prewarm_index(Prewarm *prewarm, ReturnSetInfo *result)
 Datum
 vecidx_prewarm(PG_FUNCTION_ARGS)
 {
-	Oid			index = PG_GETARG_OID(0);
-	Oid			table = vecidx_monitor_table(index);
 	Prewarm		prewarm = {0};
 	VecIdxTarget target;
+	ReturnSetInfo *result = vecidx_monitor_begin(fcinfo, &target);
 
-	vecidx_monitor_check_reader(table);
 	prewarm.chosen = require_choices(text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	InitMaterializedSRF(fcinfo, 0);
-	vecidx_monitor_open(&target, index, table, AccessShareLock);
 	prewarm.index = target.index;
-	prewarm_index(&prewarm, (ReturnSetInfo *) fcinfo->resultinfo);
+	prewarm_index(&prewarm, result);
 	vecidx_monitor_close(&target);
 	return (Datum) 0;
 }

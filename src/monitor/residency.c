@@ -136,14 +136,10 @@ look_at_index(Relation index, ReturnSetInfo *result)
 Datum
 vecidx_residency(PG_FUNCTION_ARGS)
 {
-	Oid			index = PG_GETARG_OID(0);
-	Oid			table = vecidx_monitor_table(index);
 	VecIdxTarget target;
+	ReturnSetInfo *result = vecidx_monitor_begin(fcinfo, &target);
 
-	vecidx_monitor_check_reader(table);
-	InitMaterializedSRF(fcinfo, 0);
-	vecidx_monitor_open(&target, index, table, AccessShareLock);
-	look_at_index(target.index, (ReturnSetInfo *) fcinfo->resultinfo);
+	look_at_index(target.index, result);
 	vecidx_monitor_close(&target);
 	return (Datum) 0;
 }

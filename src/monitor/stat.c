@@ -102,26 +102,6 @@ fill_columns(const VecIdxStats *stats, Datum *values, bool *nulls)
 	values[STAT_COLUMNS - 1] = TimestampTzGetDatum(stats->since);
 }
 
-/* All zeroes, and no time of reset, for an index that has no slot. */
-Datum
-vecidx_stat(PG_FUNCTION_ARGS)
-{
-	Oid			index = PG_GETARG_OID(0);
-	Datum		values[STAT_COLUMNS];
-	bool		nulls[STAT_COLUMNS] = {false};
-	VecIdxStats stats = {0};
-	TupleDesc	columns;
-	VecIdxFileNumber file;
-
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE || columns->natts != STAT_COLUMNS)
-		elog(ERROR, "vecidx_stat() was declared with other columns");
-	if (!find_file(index, &file))
-		PG_RETURN_NULL();
-	vecidx_stats_read(index, file, vecidx_options_statistics_slots(), &stats);
-	fill_columns(&stats, values, nulls);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
-}
-
 static void
 fill_recall(const VecIdxStats *stats, Datum *values, bool *nulls)
 {
@@ -142,23 +122,40 @@ fill_recall(const VecIdxStats *stats, Datum *values, bool *nulls)
 	values[6] = TimestampTzGetDatum(stats->since);
 }
 
-Datum
-vecidx_recall_stat(PG_FUNCTION_ARGS)
+/*
+ * A row of what there is of the index that is the argument, filled in by
+ * "fill".  All zeroes, and no time of reset, for an index that has no slot.
+ */
+static Datum
+show_stats(FunctionCallInfo fcinfo, int count, void (*fill) (const VecIdxStats *stats, Datum *values, bool *nulls))
 {
 	Oid			index = PG_GETARG_OID(0);
-	Datum		values[RECALL_COLUMNS];
-	bool		nulls[RECALL_COLUMNS] = {false};
+	Datum		values[STAT_COLUMNS];
+	bool		nulls[STAT_COLUMNS] = {false};
 	VecIdxStats stats = {0};
 	TupleDesc	columns;
 	VecIdxFileNumber file;
 
-	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE || columns->natts != RECALL_COLUMNS)
-		elog(ERROR, "vecidx_recall_stat() was declared with other columns");
+	StaticAssertStmt(RECALL_COLUMNS <= STAT_COLUMNS, "there is room for either row");
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE || columns->natts != count)
+		elog(ERROR, "function %u was declared with other columns", fcinfo->flinfo->fn_oid);
 	if (!find_file(index, &file))
 		PG_RETURN_NULL();
 	vecidx_stats_read(index, file, vecidx_options_statistics_slots(), &stats);
-	fill_recall(&stats, values, nulls);
+	fill(&stats, values, nulls);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+}
+
+Datum
+vecidx_stat(PG_FUNCTION_ARGS)
+{
+	return show_stats(fcinfo, STAT_COLUMNS, fill_columns);
+}
+
+Datum
+vecidx_recall_stat(PG_FUNCTION_ARGS)
+{
+	return show_stats(fcinfo, RECALL_COLUMNS, fill_recall);
 }
 
 Datum
