@@ -255,5 +255,14 @@ SELECT count(*) FROM (SELECT FROM limit_t ORDER BY v <-> :'query') s;
 SELECT index, k, strategy, rows FROM vecidx_last_scan();
 RESET vecidx.ef_search;
 
+-- the distance that nobody reads is dropped, also from plans kept since before the session knew of vecidx
+\c -
+SET client_min_messages = warning;
+SET enable_seqscan = off;
+SET plan_cache_mode = force_generic_plan;
+PREPARE nearest (real[]) AS SELECT id FROM limit_t ORDER BY v <-> $1 LIMIT 2;
+EXECUTE nearest (:'query');
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE nearest (:'query');
+
 DROP FUNCTION limit_explain, limit_fail, limit_inner, limit_vector, last_k, place;
 DROP TABLE limit_t, limit_place, limit_parts;

@@ -38,6 +38,7 @@
 #include "am/exact.h"
 #include "am/explain.h"
 #include "am/former.h"
+#include "am/junk.h"
 #include "am/limit.h"
 #include "am/pause.h"
 #include "am/audit.h"
@@ -824,6 +825,11 @@ vecidx_phases_init(VecIdxPhases *phases, Relation index, int level)
 
 void
 vecidx_phases_next(VecIdxPhases *phases, const char *name)
+{
+}
+
+void
+vecidx_junk_replan(void)
 {
 }
 
