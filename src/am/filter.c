@@ -18,6 +18,9 @@
 /* What a pass costs is sure; what a sift will is not, so it has to promise this many times less. */
 #define PROMISE			1.5
 
+/* A look at whether what passes is near the query is worth while before a pass that costs so many times as much. */
+#define PROBE_WORTH		5.0
+
 /* The scan's keys, with values of their own. */
 static ScanKey
 copy_keys(IndexScanDesc scan)
@@ -79,13 +82,17 @@ vecidx_scan_filter_among(const VecIdxScanFilter *filter, const VecIdxStore *stor
 bool
 vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const VecIdxEffort *effort, uint32 wanted)
 {
-	return !is_much(filter, store, wanted) && PROMISE * vecidx_sift_expected(store, effort->expanded) < filter->pass_cost;
+	if (is_much(filter, store, wanted))
+		return false;
+	filter->probing = PROMISE * vecidx_sift_expected(store, effort->expanded) >= filter->pass_cost;
+	return !filter->probing || PROBE_WORTH * vecidx_probe_expected(store) < filter->pass_cost;
 }
 
 bool
 vecidx_scan_filter_begin(VecIdxScanFilter *filter, VecIdxSearch *search, VecIdxStore *store)
 {
 	vecidx_sift_init(&filter->sift, search, store, filter->predicate, &filter->share);
+	filter->sift.probing = filter->probing;
 	return vecidx_sift_begin(&filter->sift, &filter->share);
 }
 
@@ -101,6 +108,7 @@ vecidx_scan_filter_sift(VecIdxScanFilter *filter, const VecIdxEffort *effort, co
 	filter->sift.dense = effort->stop.stretch;
 	filter->sift.unsure = vecidx_scan_filter_among(filter, filter->sift.store, wanted) > VECIDX_CALIBRATED_MOST;
 	filter->sift.expansions = effort->expanded;
+	filter->sift.expansions_among = among->expanded;
 	switch (vecidx_sift_run(&filter->sift, &stop, PATIENCE * filter->pass_cost))
 	{
 		case VECIDX_SIFT_DRY:

@@ -18,6 +18,7 @@ typedef struct VecIdxScanFilter
 	VecIdxShare share;
 	VecIdxSift	sift;			/* if it is sifted */
 	double		pass_cost;		/* of a pass over all filter rows */
+	bool		probing;		/* a sift is worth while only if what passes is near the query */
 } VecIdxScanFilter;
 
 /*
@@ -30,7 +31,10 @@ extern VecIdxScanFilter *vecidx_scan_filter_make(IndexScanDesc scan, const VecId
 /* Looks at some filter rows. */
 extern void vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store);
 
-/* Says whether to begin with a sift for so many rows; effort is that for the nodes among which they are. */
+/*
+ * Says whether to begin with a sift for so many rows, be it to see whether it
+ * is worth while; effort is that for the nodes among which they are.
+ */
 extern bool vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const VecIdxEffort *effort, uint32 wanted);
 
 /* Nodes among which so many pass, about: a walk to them is what an unfiltered search for as many is. */

@@ -51,6 +51,9 @@
 #define SURE_TIMES		4
 #define SURE_PART		0.04
 
+/* Nodes that a sift tests to learn whether what passes is near. */
+#define PROBE_TESTS		160
+
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
 
@@ -61,6 +64,7 @@
 #define COST_ESTIMATE	120.0
 #define COST_TEST		80.0
 #define COST_LIST		400.0
+#define COST_ENTER		15000.0 /* until the nodes near the query are reached */
 #define COST_PASS_ROW	0.6		/* of a pass: per row and test of the cheap kinds */
 #define COST_PASS_CALL	15.0	/* of the others */
 #define COST_PASS_MATCH	160.0
@@ -89,6 +93,12 @@ vecidx_sift_expected(const VecIdxStore *store, double expansions)
 	double		met = 2 * NEW_NEIGHBOURS * store->handle->fixed.m;
 
 	return expansions * (COST_LIST + met * (COST_TEST + COST_ESTIMATE));
+}
+
+double
+vecidx_probe_expected(const VecIdxStore *store)
+{
+	return COST_ENTER + vecidx_sift_expected(store, PROBE_TESTS / (2 * NEW_NEIGHBOURS * store->handle->fixed.m));
 }
 
 /* What passes and is elsewhere takes so many times the expansions of what is near. */
@@ -445,6 +455,20 @@ expand_rest(VecIdxSift *sift)
 }
 
 /*
+ * How far what passes near the query is from being all (0) towards being as
+ * rare as elsewhere (1).
+ */
+static double
+rareness(const VecIdxSift *sift)
+{
+	double		local = (sift->passes + SHARE_WEIGHT * sift->share) / (sift->tests + SHARE_WEIGHT);
+	double		part = sift->share < 1 ? Min(log(Min(local, 1)) / log(sift->share), 1) : 0;
+
+	/* what was tested on the way to the query was less near, and so passed less */
+	return part * part;
+}
+
+/*
  * The stretch for as many nodes as the wanted ones are among, near the query:
  * between that for as many as are wanted, where all pass, and that for as many
  * as their share of all nodes takes.
@@ -452,11 +476,7 @@ expand_rest(VecIdxSift *sift)
 static float
 local_stretch(const VecIdxSift *sift, float sparse)
 {
-	double		local = (sift->passes + SHARE_WEIGHT * sift->share) / (sift->tests + SHARE_WEIGHT);
-	double		part = sift->share < 1 ? Min(log(Min(local, 1)) / log(sift->share), 1) : 0;
-
-	/* what was tested on the way to the query was less near, and so passed less */
-	return sift->dense + (float) (part * part) * (sparse - sift->dense);
+	return sift->dense + (float) rareness(sift) * (sparse - sift->dense);
 }
 
 /* Sets the rule for what has been met up to now; tells if that makes the search go farther. */
@@ -492,6 +512,15 @@ make_sure(VecIdxSift *sift, const VecIdxStop *stop)
 	return true;
 }
 
+/* Will it cost less to go on? */
+static bool
+promises(const VecIdxSift *sift, double cost)
+{
+	double		expansions = sift->expansions + rareness(sift) * (sift->expansions_among - sift->expansions);
+
+	return vecidx_sift_expected(sift->store, expansions) < cost;
+}
+
 /* What passes is elsewhere. */
 static bool
 is_lost(const VecIdxSift *sift)
@@ -514,6 +543,12 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 		CHECK_FOR_INTERRUPTS();
 		if (vecidx_sift_cost(sift) > cost)
 			return VECIDX_SIFT_DEAR;
+		if (sift->probing && sift->tests >= PROBE_TESTS)
+		{
+			if (!promises(sift, cost))
+				return VECIDX_SIFT_DEAR;
+			sift->probing = false;
+		}
 		if (is_lost(sift))
 		{
 			if (narrow_expected(sift) > cost)

@@ -18,6 +18,10 @@
  *
  * A sift begins wide, and becomes narrow when it meets few nodes that pass.
  *
+ * A sift that probes is begun before a pass, where that is dear: it goes on only
+ * if what passes turns out to be so much more frequent near the query than
+ * elsewhere that few expansions find it.
+ *
  * The search's found nodes all pass, or may pass: whoever takes their rows
  * looks again, under lock.
  */
@@ -48,9 +52,14 @@ typedef struct VecIdxSift
 	VecIdxStore *store;
 	VecIdxPredicate *predicate;
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
-	float		dense;			/* stretch of the rule where all nodes pass; the caller sets it, and expansions */
-	bool		unsure;			/* whether the rule's stretch is enough; likewise */
-	double		expansions;		/* that an unfiltered search for as many would make; 0 if unknown */
+
+	/* set by the caller */
+	float		dense;			/* stretch of the rule where all nodes pass */
+	bool		unsure;			/* whether the rule's stretch is enough */
+	double		expansions;		/* that an unfiltered search for as many makes */
+	double		expansions_among;	/* that one for as many makes as they are among */
+	bool		probing;		/* gives up soon unless what passes is more frequent near the query than elsewhere */
+
 	bool		twins;			/* there are nodes with rows of other values */
 	int			first_field;	/* that tests look at */
 	uint8	   *row;			/* scratch */
@@ -93,11 +102,13 @@ extern VecIdxSifted vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, do
 
 /*
  * Costs, in nanoseconds of a machine that has all pages in memory: what the
- * sift has cost; what a wide one with so many expansions will; what a pass
- * over all nodes does, that estimates a share of them.
+ * sift has cost; what a wide one with so many expansions will; what one that
+ * is probing does until it gives up; what a pass over all nodes does, that
+ * estimates a share of them.
  */
 extern double vecidx_sift_cost(const VecIdxSift *sift);
 extern double vecidx_sift_expected(const VecIdxStore *store, double expansions);
+extern double vecidx_probe_expected(const VecIdxStore *store);
 extern double vecidx_pass_expected(const VecIdxStore *store, const VecIdxPredicate *predicate, double share);
 
 #endif							/* VECIDX_SIFT_H */
