@@ -261,39 +261,48 @@ release_pages(VecIdxEdit *edit)
 		UnlockReleaseBuffer(edit->page[--edit->pages].buffer);
 }
 
-/* Puts the images into the buffers; notes the deltas. */
-static void
-apply_images(const VecIdxEdit *edit, VecIdxDelta *deltas)
+/*
+ * Puts the images into the buffers; notes which pages change, and their deltas.
+ * The others were locked only to be looked at.  Returns how many change.
+ */
+static int
+apply_images(VecIdxEdit *edit, VecIdxDelta *deltas)
 {
+	int			changed = 0;
+
 	for (int i = 0; i < edit->pages; i++)
 	{
 		const VecIdxEdited *edited = &edit->page[i];
 		Page		page = BufferGetPage(edited->buffer);
 
-		vecidx_delta_find(page, edited->image.data, edited->low, edited->high, &deltas[i]);
-		vecidx_delta_apply(&deltas[i], page);
+		vecidx_delta_find(page, edited->image.data, edited->low, edited->high, &deltas[changed]);
+		if (deltas[changed].size == 0 && !edited->fresh)
+			continue;
+		vecidx_delta_apply(&deltas[changed], page);
 		MarkBufferDirty(edited->buffer);
+		edit->changed[changed++] = i;
 	}
+	return changed;
 }
 
-/* One record of generic WAL for what has been applied. */
+/* One record of generic WAL for what has been applied to the changed pages. */
 static void
-log_deltas(const VecIdxEdit *edit, VecIdxDelta *deltas)
+log_deltas(const VecIdxEdit *edit, VecIdxDelta *deltas, int changed)
 {
 	XLogRecPtr	lsn;
 
 	XLogBeginInsert();
-	for (int i = 0; i < edit->pages; i++)
+	for (int i = 0; i < changed; i++)
 	{
-		const VecIdxEdited *edited = &edit->page[i];
+		const VecIdxEdited *edited = &edit->page[edit->changed[i]];
 
 		XLogRegisterBuffer(i, edited->buffer, edited->fresh ? REGBUF_FORCE_IMAGE | REGBUF_STANDARD : REGBUF_STANDARD);
-		if (!edited->fresh && deltas[i].size > 0)
+		if (!edited->fresh)
 			XLogRegisterBufData(i, deltas[i].bytes, deltas[i].size);
 	}
 	lsn = XLogInsert(RM_GENERIC_ID, 0);
-	for (int i = 0; i < edit->pages; i++)
-		PageSetLSN(BufferGetPage(edit->page[i].buffer), lsn);
+	for (int i = 0; i < changed; i++)
+		PageSetLSN(BufferGetPage(edit->page[edit->changed[i]].buffer), lsn);
 }
 
 void
@@ -301,13 +310,14 @@ vecidx_edit_finish(VecIdxEdit *edit)
 {
 	/* one finish at a time, even when an edit is made within another */
 	static VecIdxDelta deltas[VECIDX_EDIT_PAGES];
+	int			changed;
 
 	if (edit->logged)
 	{
 		START_CRIT_SECTION();
-		apply_images(edit, deltas);
-		if (RelationNeedsWAL(edit->index))
-			log_deltas(edit, deltas);
+		changed = apply_images(edit, deltas);
+		if (changed > 0 && RelationNeedsWAL(edit->index))
+			log_deltas(edit, deltas, changed);
 		END_CRIT_SECTION();
 	}
 	else
