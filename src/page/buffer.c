@@ -261,6 +261,22 @@ release_pages(VecIdxEdit *edit)
 		UnlockReleaseBuffer(edit->page[--edit->pages].buffer);
 }
 
+/* Puts an image into the buffer; notes the delta, which a fresh page has not.  False if nothing changes. */
+static bool
+apply_image(const VecIdxEdited *edited, VecIdxDelta *delta)
+{
+	Page		page = BufferGetPage(edited->buffer);
+
+	if (edited->fresh)
+	{
+		memcpy(page, edited->image.data, BLCKSZ);
+		return true;
+	}
+	vecidx_delta_find(page, edited->image.data, edited->low, edited->high, delta);
+	vecidx_delta_apply(delta, page);
+	return delta->size > 0;
+}
+
 /*
  * Puts the images into the buffers; notes which pages change, and their deltas.
  * The others were locked only to be looked at.  Returns how many change.
@@ -272,14 +288,9 @@ apply_images(VecIdxEdit *edit, VecIdxDelta *deltas)
 
 	for (int i = 0; i < edit->pages; i++)
 	{
-		const VecIdxEdited *edited = &edit->page[i];
-		Page		page = BufferGetPage(edited->buffer);
-
-		vecidx_delta_find(page, edited->image.data, edited->low, edited->high, &deltas[changed]);
-		if (deltas[changed].size == 0 && !edited->fresh)
+		if (!apply_image(&edit->page[i], &deltas[changed]))
 			continue;
-		vecidx_delta_apply(&deltas[changed], page);
-		MarkBufferDirty(edited->buffer);
+		MarkBufferDirty(edit->page[i].buffer);
 		edit->changed[changed++] = i;
 	}
 	return changed;
