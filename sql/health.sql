@@ -1,7 +1,7 @@
 --
 -- vecidx_health: each advice when it is due, and not before; who may ask.
 -- Unreachable nodes and tombstones are in the isolation test of that name,
--- drift is in "check".
+-- what is not in memory in 008_prewarm, an older format in 005_upgrade.
 --
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS vecidx;
@@ -67,6 +67,13 @@ SELECT vecidx_calibrate('health_i', array_agg(array_fill(1e6::real, '{24}'))) FR
 SELECT health_advice();
 SET vecidx.target_recall = 0.98;
 SELECT recall_high < target_recall AS low, regexp_replace(advice, '0\.[0-9]+', 'n', 'g') AS advice FROM vecidx_health('health_i', true);
+-- as high as it may be is enough (to all targets the calibration gives the same effort)
+SELECT recall_high AS high, recall_high + 0.001 AS more FROM vecidx_health('health_i', true) \gset
+SET vecidx.target_recall = :high;
+SELECT recall_high = target_recall AS high, advice FROM vecidx_health('health_i', true);
+SET vecidx.target_recall = :more;
+SELECT recall_high < target_recall AS low, advice IS NOT NULL AS advice FROM vecidx_health('health_i', true);
+SET vecidx.target_recall = 0.98;
 SELECT vecidx_calibrate('health_i') >= 64 AS calibrated;
 SELECT recall_high < target_recall AS low, advice FROM vecidx_health('health_i', true);
 RESET vecidx.target_recall;
@@ -124,6 +131,28 @@ REINDEX INDEX "health ""Empty";
 SELECT health_advice('"health ""Empty"');
 DROP TABLE health_empty;
 
+-- Built with few rows: growth counts from 1,000 on.
+CREATE TABLE health_few (v real[]) WITH (autovacuum_enabled = off);
+INSERT INTO health_few SELECT test_vector(i, 24) FROM generate_series(1, 100) i;
+CREATE INDEX health_few_i ON health_few USING vecidx (v real_l2_ops);
+INSERT INTO health_few SELECT test_vector(i, 24) FROM generate_series(101, 1000) i;
+SELECT nodes, growth, advice FROM vecidx_health('health_few_i');
+INSERT INTO health_few SELECT test_vector(1001, 24);
+SELECT nodes, growth, advice FROM vecidx_health('health_few_i');
+DROP TABLE health_few;
+
+-- Drift: of 500 rows that came later, and lie somewhat aside.
+CREATE TABLE health_drift (v real[]) WITH (autovacuum_enabled = off);
+INSERT INTO health_drift SELECT test_vector(i, 24) FROM generate_series(1, 400) i;
+CREATE INDEX health_drift_i ON health_drift USING vecidx (v real_l2_ops);
+CREATE FUNCTION health_aside(first int, last int, aside real) RETURNS void LANGUAGE sql AS
+	$$INSERT INTO health_drift SELECT (SELECT array_agg(x + aside) FROM unnest(test_vector(i, 24)) x) FROM generate_series(first, last) i$$;
+SELECT health_aside(1001, 1500, 24.5);
+SELECT drift BETWEEN 0.09 AND 0.1 AS drift, advice FROM vecidx_health('health_drift_i');
+SELECT health_aside(1501, 1530, 40);
+SELECT drift BETWEEN 0.1 AND 0.11 AS drift, regexp_replace(advice, '0\.1[0-9]+', 'n') AS advice FROM vecidx_health('health_drift_i');
+DROP TABLE health_drift;
+
 -- vecidx_info says the same.
 UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'health_i'::regclass;
 SELECT health_advice();
@@ -160,6 +189,6 @@ SELECT vecidx_health('health_parent_i');
 
 SELECT vecidx_check('health_i') > 1000 AS checked;
 DROP TABLE health_t, health_other, health_temp, health_parent;
-DROP FUNCTION health_add(int, int), health_search(int, int), health_growth();
+DROP FUNCTION health_add(int, int), health_search(int, int), health_growth(), health_aside(int, int, real);
 DROP FUNCTION health_advice(text);
 DROP ROLE regress_vecidx_none, regress_vecidx_reader;

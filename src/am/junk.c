@@ -13,7 +13,9 @@
  * (MergeAppend, Gather Merge and LockRows may need it).
  *
  * The hook is in place once the library is loaded: from the second query of a
- * session on that looks at a vecidx index, unless it was preloaded.
+ * session on that looks at a vecidx index, unless it was preloaded.  Loading
+ * happens while the first is being planned; so that its plan is not kept and
+ * run again as it is, all plans that the session keeps are made anew once.
  */
 #include "postgres.h"
 
@@ -25,11 +27,15 @@
 #include "nodes/makefuncs.h"
 #include "nodes/plannodes.h"
 #include "optimizer/planner.h"
+#include "utils/plancache.h"
 #include "utils/syscache.h"
 
 #include "am/junk.h"
 
 static planner_hook_type previous_planner = NULL;
+
+/* Plans that were made without the hook may be kept. */
+static bool loaded_late = false;
 
 static bool
 is_vecidx_scan(const Plan *plan)
@@ -120,8 +126,17 @@ plan_query(Query *parse, const char *query_string, int options, ParamListInfo pa
 }
 
 void
+vecidx_junk_replan(void)
+{
+	if (loaded_late)
+		ResetPlanCache();
+	loaded_late = false;
+}
+
+void
 vecidx_junk_init(void)
 {
+	loaded_late = !process_shared_preload_libraries_in_progress;
 	previous_planner = planner_hook;
 	planner_hook = plan_query;
 }

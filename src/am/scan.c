@@ -27,6 +27,7 @@
 #include "am/explain.h"
 #include "am/filter.h"
 #include "am/gather.h"
+#include "am/junk.h"
 #include "am/limit.h"
 #include "am/tally.h"
 #include "compat.h"
@@ -105,6 +106,7 @@ vecidx_beginscan(Relation index, int nkeys, int norderbys)
 	state->work = AllocSetContextCreate(context, "vecidx scan work", ALLOCSET_DEFAULT_SIZES);
 	state->type = vecidx_row_type(index);
 	scan->opaque = state;
+	vecidx_junk_replan();
 	return scan;
 }
 

@@ -536,8 +536,7 @@ vecidx_predicate_compile(Relation index, const VecIdxFilterShape *shape, const S
 	{
 		predicate->certain &= is_certain(predicate, &predicate->test[i]);
 		predicate->calling |= predicate->test[i].kind == VECIDX_TEST_CALL;
-		predicate->numbers_begin += predicate->test[i].kind < VECIDX_TEST_NUMBER;
-		predicate->numbers_end += predicate->test[i].kind <= VECIDX_TEST_NUMBER;
+		predicate->numbers += predicate->test[i].kind == VECIDX_TEST_NUMBER;
 	}
 	return predicate;
 }

@@ -22,13 +22,13 @@
 /* "And" of verdicts is that of their bits. */
 #define VECIDX_NO		0
 #define VECIDX_MAYBE	1
-#define VECIDX_YES		3
+#define VECIDX_YES		0xFF
 
 typedef enum VecIdxTestKind
 {
+	VECIDX_TEST_NUMBER,			/* a number in some intervals */
 	VECIDX_TEST_NULL,			/* IS NULL */
 	VECIDX_TEST_NOT_NULL,
-	VECIDX_TEST_NUMBER,			/* a number in some intervals */
 	VECIDX_TEST_BYTES,			/* 16 bytes, one of several */
 	VECIDX_TEST_SET,			/* a signature */
 	VECIDX_TEST_CALL,			/* the operator's function */
@@ -92,8 +92,7 @@ typedef struct VecIdxPredicate
 	bool		calling;		/* some tests call functions */
 	int			tests;
 	VecIdxTest *test;			/* the cheapest first, those of a kind together */
-	int			numbers_begin;
-	int			numbers_end;
+	int			numbers;		/* tests of numbers, the first ones */
 	MemoryContext scratch;		/* of operators' functions */
 	uint32		calls;
 } VecIdxPredicate;

@@ -137,18 +137,31 @@ mark_strip(const VecIdxTest *test, const Rows *rows, uint8 *mark)
 	}
 }
 
-static void
-test_number(const VecIdxTest *test, const Rows *rows)
+static inline bool
+is_looped(const VecIdxTest *test)
 {
-	for (uint32 first = 0; first < rows->count; first += STRIP)
+	return test->kind == VECIDX_TEST_NUMBER && test->intervals.count <= INTERVALS_BY_LOOP;
+}
+
+/* For intervals few enough.  first: no test has given a verdict yet; the marks are the verdicts then. */
+static void
+test_number(const VecIdxTest *test, const Rows *rows, bool first)
+{
+	for (uint32 begin = 0; begin < rows->count; begin += STRIP)
 	{
 		Rows		strip = *rows;
 		uint8		mark[STRIP];
 
-		strip.values += first * rows->width;
-		strip.count = Min(rows->count - first, STRIP);
+		strip.values += begin * rows->width;
+		strip.count = Min(rows->count - begin, STRIP);
+		strip.verdict += begin;
+		if (first)
+		{
+			mark_strip(test, &strip, strip.verdict);
+			continue;
+		}
 		mark_strip(test, &strip, mark);
-		mask_verdicts(rows->verdict + first, mark, strip.count);
+		mask_verdicts(strip.verdict, mark, strip.count);
 	}
 }
 
@@ -405,8 +418,8 @@ run_test(VecIdxPredicate *predicate, VecIdxTest *test, const Rows *rows)
 			test_null(rows, test->kind == VECIDX_TEST_NULL);
 			break;
 		case VECIDX_TEST_NUMBER:
-			if (test->intervals.count <= INTERVALS_BY_LOOP)
-				test_number(test, rows);
+			if (is_looped(test))
+				test_number(test, rows, false);
 			else
 				test_many_numbers(test, rows);
 			break;
@@ -426,10 +439,9 @@ run_test(VecIdxPredicate *predicate, VecIdxTest *test, const Rows *rows)
 	}
 }
 
-/* On "count" rows from "first" on, of the "rows" that a page holds. */
-static void
-run_test_at(VecIdxPredicate *predicate, VecIdxTest *test, const uint8 *fields, uint32 rows, uint32 first, uint32 count,
-			uint8 *verdicts)
+/* "count" rows from "first" on, of the "rows" that a page holds, as the test sees them. */
+static Rows
+rows_for(const VecIdxPredicate *predicate, const VecIdxTest *test, const uint8 *fields, uint32 rows, uint32 first)
 {
 	const VecIdxFilterShape *shape = predicate->shape;
 	Rows		some;
@@ -438,17 +450,39 @@ run_test_at(VecIdxPredicate *predicate, VecIdxTest *test, const uint8 *fields, u
 	some.width = shape->field[test->column].width;
 	some.nulls = fields + vecidx_filter_place(shape, VecIdxFilterNullField(shape, test->column), rows, first);
 	some.null_bit = 1 << test->column % 8;
-	some.count = count;
-	some.verdict = verdicts;
-	run_test(predicate, test, &some);
+	return some;
+}
+
+static bool
+none_passes(const uint8 *verdict, uint32 count)
+{
+	uint8		any = 0;
+
+	for (uint32 i = 0; i < count; i++)
+		any |= verdict[i];
+	return any == 0;
 }
 
 void
 vecidx_predicate_rows(VecIdxPredicate *predicate, const uint8 *fields, uint32 rows, uint32 first, uint32 count, uint8 *verdicts)
 {
-	memset(verdicts, predicate->never ? VECIDX_NO : VECIDX_YES, count);
+	bool		begun = !predicate->never && predicate->tests > 0 && is_looped(&predicate->test[0]);
+
+	if (!begun)
+		memset(verdicts, predicate->never ? VECIDX_NO : VECIDX_YES, count);
 	for (int i = 0; i < predicate->tests && !predicate->never; i++)
-		run_test_at(predicate, &predicate->test[i], fields, rows, first, count, verdicts);
+	{
+		Rows		some = rows_for(predicate, &predicate->test[i], fields, rows, first);
+
+		some.count = count;
+		some.verdict = verdicts;
+		if (i == 0 && begun)
+			test_number(&predicate->test[0], &some, true);
+		else if (none_passes(verdicts, count))
+			break;
+		else
+			run_test(predicate, &predicate->test[i], &some);
+	}
 }
 
 /* An integer in one interval, or any number. */
@@ -472,17 +506,20 @@ vecidx_predicate_row(VecIdxPredicate *predicate, const uint8 *fields, uint32 row
 	const VecIdxFilterShape *shape = predicate->shape;
 	uint8		verdict = predicate->never ? VECIDX_NO : VECIDX_YES;
 
-	for (int i = predicate->numbers_begin; i < predicate->numbers_end; i++)
+	for (int i = 0; i < predicate->numbers; i++)
 	{
 		const VecIdxTest *test = &predicate->test[i];
 
 		if (!number_passes(test, fields + vecidx_filter_place(shape, test->column, rows, row)))
 			return VECIDX_NO;
 	}
-	for (int i = 0; i < predicate->tests && verdict != VECIDX_NO; i++)
+	for (int i = predicate->numbers; i < predicate->tests && verdict != VECIDX_NO; i++)
 	{
-		if (predicate->test[i].kind != VECIDX_TEST_NUMBER)
-			run_test_at(predicate, &predicate->test[i], fields, rows, row, 1, &verdict);
+		Rows		one = rows_for(predicate, &predicate->test[i], fields, rows, row);
+
+		one.count = 1;
+		one.verdict = &verdict;
+		run_test(predicate, &predicate->test[i], &one);
 	}
 	return verdict;
 }

@@ -542,8 +542,7 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 	sift->share = Min(sample->share, 1);
 	sift->twins = store->handle->state.extensions > 0;
 	if (predicate->tests > 0)
-		sift->first_field = predicate->test[predicate->numbers_begin < predicate->numbers_end ?
-											predicate->numbers_begin : predicate->tests - 1].column;
+		sift->first_field = predicate->test[0].column;
 	sift->row = MemoryContextAlloc(search->context, VECIDX_FILTER_ROOM);
 	sift->spare_room = 256;
 	sift->spare = MemoryContextAlloc(search->context, sift->spare_room * sizeof(VecIdxHeapItem));

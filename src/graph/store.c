@@ -47,13 +47,16 @@ vecidx_store_locate(VecIdxStore *store, VecIdxBatch *batch)
 {
 	VecIdxHandle *handle = store->handle;
 	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_CODE];
+	VecIdxPeek	peek = {NULL, NULL, InvalidBlockNumber};
 
 	for (int i = 0; i < batch->count; i++)
 	{
 		uint32		offset;
 		BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_CODE, batch->candidate[i].node, &offset);
-		VecIdxPeek	peek = vecidx_peek_wanted(handle, block);
 
+		/* nodes that are near each other often lie on the same page */
+		if (block != peek.block || peek.page == NULL)
+			peek = vecidx_peek_wanted(handle, block);
 		batch->code[i] = NULL;
 		if (likely(peek.page != NULL && run->span == 1))
 		{
@@ -128,6 +131,7 @@ typedef struct Codes
 	const uint8 *bits[VECIDX_BATCH_MAX];
 	float		f0[VECIDX_BATCH_MAX];
 	float		f1[VECIDX_BATCH_MAX];
+	float		error[VECIDX_BATCH_MAX];
 } Codes;
 
 static inline bool
@@ -169,7 +173,7 @@ gather_codes(VecIdxStore *store, VecIdxBatch *batch, Codes *codes)
 		codes->bits[n] = (const uint8 *) (slot + 1);
 		codes->f0[n] = slot->f0;
 		codes->f1[n] = slot->f1;
-		batch->candidate[i].bound = vecidx_query_bound(store->query, vecidx_error_unpack(slot->error));
+		codes->error[n] = vecidx_error_unpack(slot->error);
 		n++;
 	}
 	codes->count = n;
@@ -180,13 +184,16 @@ static void
 estimate_codes(VecIdxStore *store, VecIdxBatch *batch, const Codes *codes)
 {
 	float		estimates[VECIDX_BATCH_MAX];
+	float		bounds[VECIDX_BATCH_MAX];
 
 	vecidx_query_estimates(store->query, codes->bits, codes->f0, codes->f1, codes->count, estimates);
+	vecidx_query_bounds(store->query, codes->error, codes->count, bounds);
 	for (int i = 0; i < codes->count; i++)
 	{
 		int			place = codes->place[i];
 
 		batch->candidate[place].estimate = estimates[i];
+		batch->candidate[place].bound = bounds[i];
 		if (unlikely(!is_code_of(store, batch->code[place], batch->candidate[place].node)))
 			batch->code[place] = NULL;
 	}

@@ -7,6 +7,8 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "port/pg_bswap.h"
 
 #include "graph/sweep.h"
 #include "page/filter.h"
@@ -115,53 +117,65 @@ turn_over(VecIdxSweep *sweep, Coming *coming, Kept *kept)
 	estimate_batch(sweep, &coming->batch[coming->filling], kept);
 }
 
-#define LOOKED_AT	32
+/* Verdicts that are looked at together: a bit each of a word. */
+#define TOGETHER	64
 
+/* Which of eight rows pass, the first as the lowest bit. */
 static inline uint64
-eight_at(const uint8 *verdict)
+passing_of_eight(const uint8 *verdict)
 {
 	uint64		eight;
 
 	memcpy(&eight, verdict, sizeof(eight));
-	return eight;
+#ifdef WORDS_BIGENDIAN
+	eight = pg_bswap64(eight);
+#endif
+	/* the highest bit of each byte that is not zero, all brought to the highest byte */
+	eight = (((eight & UINT64CONST(0x7F7F7F7F7F7F7F7F)) + UINT64CONST(0x7F7F7F7F7F7F7F7F)) | eight) & UINT64CONST(0x8080808080808080);
+	return ((eight >> 7) * UINT64CONST(0x0102040810204080)) >> 56;
 }
 
-/* Has none of LOOKED_AT rows passed? */
-static inline bool
-none_pass(const uint8 *verdict)
+static inline uint64
+passing_together(const uint8 *verdict)
 {
-	return (eight_at(verdict) | eight_at(verdict + 8) | eight_at(verdict + 16) | eight_at(verdict + 24)) == 0;
+	uint64		words[TOGETHER / 8];
+	uint64		any = 0;
+	uint64		passing = 0;
+
+	memcpy(words, verdict, TOGETHER);
+	for (int i = 0; i < TOGETHER / 8; i++)
+		any |= words[i];
+	if (any == 0)
+		return 0;
+	for (int i = 0; i < TOGETHER; i += 8)
+		passing |= passing_of_eight(verdict + i) << i;
+	return passing;
 }
 
-/* The next row from i on that passes, or count. */
-static inline uint32
-next_passing(const uint8 *verdict, uint32 i, uint32 count)
+static inline void
+take(VecIdxSweep *sweep, uint32 node, Coming *coming, Kept *kept)
 {
-	while (i < count && verdict[i] == VECIDX_NO)
-	{
-		i++;
-		while (i + LOOKED_AT <= count && none_pass(verdict + i))
-			i += LOOKED_AT;
-	}
-	return i;
+	VecIdxBatch *batch = &coming->batch[coming->filling];
+
+	if (is_returned(sweep, node))
+		return;
+	batch->candidate[batch->count].node = node;
+	batch->candidate[batch->count].upper = VECIDX_NONE;
+	if (++batch->count == BATCH)
+		turn_over(sweep, coming, kept);
 }
 
-/* Has the rows of a page that pass estimated. */
+/* Has the rows of a page that pass estimated.  Verdicts go on with "no" to the end of what is looked at together. */
 static void
 take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdict, Coming *coming, Kept *kept)
 {
-	for (uint32 i = next_passing(verdict, 0, count); i < count; i = next_passing(verdict, i + 1, count))
+	for (uint32 i = 0; i < count; i += TOGETHER)
 	{
-		uint32		node = first + i;
-		VecIdxBatch *batch = &coming->batch[coming->filling];
+		uint64		passing = passing_together(verdict + i);
 
-		sweep->passed++;
-		if (is_returned(sweep, node))
-			continue;
-		batch->candidate[batch->count].node = node;
-		batch->candidate[batch->count].upper = VECIDX_NONE;
-		if (++batch->count == BATCH)
-			turn_over(sweep, coming, kept);
+		sweep->passed += pg_popcount64(passing);
+		for (; passing != 0; passing &= passing - 1)
+			take(sweep, first + i + pg_rightmost_one_pos64(passing), coming, kept);
 	}
 }
 
@@ -169,22 +183,21 @@ uint32
 vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first, uint32 skip, uint32 most, uint8 *verdicts)
 {
 	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	uint64		copy[BLCKSZ / sizeof(uint64)];
 	VecIdxFilterPage page;
 	uint32		count;
 
-	vecidx_filter_open(handle, first, handle->state.nodes, &page);
-	count = Min(page.count - skip, most);
-	if (predicate->calling)
+	do
 	{
-		uint64		copy[BLCKSZ / sizeof(uint64)];
-
-		memcpy(copy, page.fields, VECIDX_PAGE_USABLE);
-		vecidx_filter_close(&page);
+		vecidx_filter_open(handle, first, handle->state.nodes, &page);
+		count = Min(page.count - skip, most);
+		if (predicate->calling)
+			memcpy(copy, page.fields, VECIDX_PAGE_USABLE);
+		else
+			vecidx_predicate_rows(predicate, page.fields, per_page, skip, count, verdicts);
+	} while (!vecidx_filter_close(handle, &page));
+	if (predicate->calling)
 		vecidx_predicate_rows(predicate, (uint8 *) copy, per_page, skip, count, verdicts);
-		return count;
-	}
-	vecidx_predicate_rows(predicate, page.fields, per_page, skip, count, verdicts);
-	vecidx_filter_close(&page);
 	return count;
 }
 
@@ -193,7 +206,7 @@ pass_filter(VecIdxSweep *sweep, Kept *kept)
 {
 	VecIdxHandle *handle = sweep->store->handle;
 	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
-	uint8	   *verdict = palloc(per_page);
+	uint8	   *verdict = palloc(per_page + TOGETHER);
 	Coming		coming;
 	uint32		count;
 
@@ -201,6 +214,7 @@ pass_filter(VecIdxSweep *sweep, Kept *kept)
 	for (uint32 first = 0; first < sweep->nodes; first += count)
 	{
 		count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
+		memset(verdict + count, VECIDX_NO, TOGETHER);
 		take_passing(sweep, first, count, verdict, &coming, kept);
 	}
 	turn_over(sweep, &coming, kept);

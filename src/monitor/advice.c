@@ -9,15 +9,10 @@
 
 #include <math.h>
 
-#include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
 
 #include "graph/calibrate.h"
 #include "monitor/advice.h"
-#include "options.h"
-#include "shared/stats.h"
 
 /*
  * Codes are relative to the centroid of the rows that the build saw.  A drift
@@ -48,68 +43,8 @@
 /* Effort that was measured at half the nodes misses what has come between: beyond that it is to be measured again. */
 #define CALIBRATION_STALE	2.0
 
-/*
- * A histogram may be off by a quarter, once up and once down; and what is asked
- * for changes from day to day.  Twice as long is neither.
- */
-#define LATENCY_BAD			2.0
-
 /* Of the hundred pages and more that a search visits, it is to wait for two at most. */
 #define RESIDENT_GOOD		0.98
-
-/*
- * Entries of rows that vacuum would take away, as far as statistics tell:
- * those that there are more of than rows alive.  In a partial index, or one of
- * a column with many NULLs, they tell of none.
- */
-static uint64
-dead_entries(Oid table, uint64 entries)
-{
-	int64		live = DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples, ObjectIdGetDatum(table)));
-	int64		dead = DatumGetInt64(DirectFunctionCall1(pg_stat_get_dead_tuples, ObjectIdGetDatum(table)));
-
-	return (uint64) Max(0, Min(dead, (int64) entries - live));
-}
-
-static double
-latency_growth(Relation index)
-{
-	VecIdxStats stats;
-
-	if (!vecidx_stats_read(RelationGetRelid(index), VecIdxRelationFile(index), vecidx_options_statistics_slots(), &stats))
-		return NAN;
-	return vecidx_latency_growth(&stats.first, stats.latency);
-}
-
-static const char *
-qualified_name(Relation relation)
-{
-	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
-}
-
-void
-vecidx_health_begin(VecIdxHealth *health, const VecIdxTarget *target, const VecIdxHandle *handle, const VecIdxCount *count)
-{
-	VecIdxScanOptions options = vecidx_options_scan();
-
-	memset(health, 0, sizeof(VecIdxHealth));
-	health->index = qualified_name(target->index);
-	health->table = qualified_name(target->table);
-	health->valid = target->index->rd_index->indisvalid;
-	health->exact = handle->fixed.metric == VECIDX_HAMMING;
-	health->nodes = count->states[VECIDX_LIVE];
-	health->built = handle->fixed.base_capacity;
-	health->tombstones = count->states[VECIDX_TOMBSTONE];
-	health->unreached = count->unreached;
-	health->entries = count->tids;
-	health->dead = dead_entries(RelationGetRelid(target->table), count->tids);
-	health->drift = count->drift;
-	health->calibrated = handle->tuning.source == VECIDX_TUNED_NOT ? 0 : handle->tuning.nodes;
-	health->version = handle->version;
-	health->latency_growth = latency_growth(target->index);
-	health->resident = health->latency_growth > LATENCY_BAD ? vecidx_hot_resident(handle) : NAN;
-	health->target = options.ef_search > 0 ? NAN : options.target_recall;
-}
 
 /* Reasons to build the index anew, or NULL. */
 static const char *
@@ -164,7 +99,7 @@ latency_advice(const VecIdxHealth *health)
 {
 	const char *reason;
 
-	if (isnan(health->latency_growth) || health->latency_growth <= LATENCY_BAD)
+	if (isnan(health->latency_growth) || health->latency_growth <= VECIDX_LATENCY_BAD)
 		return NULL;
 	reason = psprintf("Scans take %.1f times as long as the first ones did", health->latency_growth);
 	if (health->resident < RESIDENT_GOOD)

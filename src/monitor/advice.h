@@ -10,6 +10,13 @@
 #include "monitor/measure.h"
 #include "monitor/monitor.h"
 
+/*
+ * How much longer scans may take than the first ones.  A histogram may be off
+ * by a quarter, once up and once down; and what is asked for changes from day
+ * to day.  Twice as long is neither.
+ */
+#define VECIDX_LATENCY_BAD	2.0
+
 typedef struct VecIdxHealth
 {
 	const char *index;			/* qualified and quoted, as is */
@@ -31,9 +38,11 @@ typedef struct VecIdxHealth
 	VecIdxRecall recall;		/* as measured; queries 0: not measured */
 } VecIdxHealth;
 
-/* Fills in all but the recall, which is not measured. */
-extern void vecidx_health_begin(VecIdxHealth *health, const VecIdxTarget *target, const VecIdxHandle *handle,
-								const VecIdxCount *count);
+/*
+ * Counts what is in the index, and fills in all but the recall, which is not
+ * measured.  What is in memory is asked first: counting reads pages.
+ */
+extern void vecidx_health_look(VecIdxHealth *health, const VecIdxTarget *target, VecIdxHandle *handle, VecIdxCount *count);
 
 /* A sentence with a command for what matters most; NULL if there is nothing to do. */
 extern const char *vecidx_advice(const VecIdxHealth *health);

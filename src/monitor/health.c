@@ -8,17 +8,76 @@
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "utils/memutils.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "compat.h"
 #include "monitor/advice.h"
+#include "options.h"
+#include "shared/stats.h"
 
 PG_FUNCTION_INFO_V1(vecidx_health);
 
 /* A cheap measurement: rows used as queries, and neighbours asked for. */
 #define RECALL_QUERIES	50
 #define RECALL_K		10
+
+/*
+ * Entries of rows that vacuum would take away, as far as statistics tell:
+ * those that there are more of than rows alive.  In a partial index, or one of
+ * a column with many NULLs, they tell of none.
+ */
+static uint64
+dead_entries(Oid table, uint64 entries)
+{
+	int64		live = DatumGetInt64(DirectFunctionCall1(pg_stat_get_live_tuples, ObjectIdGetDatum(table)));
+	int64		dead = DatumGetInt64(DirectFunctionCall1(pg_stat_get_dead_tuples, ObjectIdGetDatum(table)));
+
+	return (uint64) Max(0, Min(dead, (int64) entries - live));
+}
+
+static double
+latency_growth(Relation index)
+{
+	VecIdxStats stats;
+
+	if (!vecidx_stats_read(RelationGetRelid(index), VecIdxRelationFile(index), vecidx_options_statistics_slots(), &stats))
+		return NAN;
+	return vecidx_latency_growth(&stats.first, stats.latency);
+}
+
+static const char *
+qualified_name(Relation relation)
+{
+	return quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
+}
+
+void
+vecidx_health_look(VecIdxHealth *health, const VecIdxTarget *target, VecIdxHandle *handle, VecIdxCount *count)
+{
+	VecIdxScanOptions options = vecidx_options_scan();
+
+	memset(health, 0, sizeof(VecIdxHealth));
+	health->latency_growth = latency_growth(target->index);
+	health->resident = health->latency_growth > VECIDX_LATENCY_BAD ? vecidx_hot_resident(handle) : NAN;
+	vecidx_count(handle, count);
+	health->index = qualified_name(target->index);
+	health->table = qualified_name(target->table);
+	health->valid = target->index->rd_index->indisvalid;
+	health->exact = handle->fixed.metric == VECIDX_HAMMING;
+	health->nodes = count->states[VECIDX_LIVE];
+	health->built = handle->fixed.base_capacity;
+	health->tombstones = count->states[VECIDX_TOMBSTONE];
+	health->unreached = count->unreached;
+	health->entries = count->tids;
+	health->dead = dead_entries(RelationGetRelid(target->table), count->tids);
+	health->drift = count->drift;
+	health->calibrated = handle->tuning.source == VECIDX_TUNED_NOT ? 0 : handle->tuning.nodes;
+	health->version = handle->version;
+	health->target = options.ef_search > 0 ? NAN : options.target_recall;
+}
 
 /* A row of the result under way. */
 typedef struct Row
@@ -101,8 +160,7 @@ look_at_index(const VecIdxTarget *target, bool recall, ReturnSetInfo *result)
 	VecIdxCount count;
 
 	vecidx_handle_release_with(handle, context);
-	vecidx_count(handle, &count);
-	vecidx_health_begin(&health, target, handle, &count);
+	vecidx_health_look(&health, target, handle, &count);
 	if (recall && health.valid)
 		measure_recall(target, &health);
 	put_health(result, RelationGetRelid(target->index), &health);

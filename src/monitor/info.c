@@ -235,8 +235,7 @@ describe_index(Info *info, const VecIdxTarget *target)
 	vecidx_handle_release_with(info->handle, context);
 	info->fixed = info->handle->fixed;
 	info->state = info->handle->state;
-	vecidx_count(info->handle, &info->count);
-	vecidx_health_begin(&info->health, target, info->handle, &info->count);
+	vecidx_health_look(&info->health, target, info->handle, &info->count);
 	put_choices(info);
 	put_contents(info);
 	put_space(info);

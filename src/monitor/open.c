@@ -212,9 +212,9 @@ visit_filters(VecIdxHandle *handle, uint32 end, VecIdxSlotVisitor visit, void *s
 		VecIdxFilterPage page;
 
 		require_block(handle->index, block);
-		vecidx_filter_open(handle, first, end, &page);
+		vecidx_filter_lock(handle, first, end, &page);
 		memcpy(copy + VECIDX_PAGE_START, page.fields, VECIDX_PAGE_USABLE);
-		vecidx_filter_close(&page);
+		vecidx_filter_close(handle, &page);
 		for (uint32 i = 0; i < page.count; i++)
 		{
 			vecidx_filter_gather(&handle->shape, copy, rows, i, row);

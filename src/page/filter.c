@@ -7,7 +7,6 @@
 #include "miscadmin.h"
 
 #include "page/filter.h"
-#include "page/peek.h"
 
 static uint8
 row_check(const VecIdxFilterShape *shape, uint32 node, const uint8 *row)
@@ -108,28 +107,62 @@ prefetch_next(VecIdxHandle *handle, uint32 first)
 		vecidx_peek_prefetch_page(&peek);
 }
 
-void
-vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
+static BlockNumber
+begin_page(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
 {
 	uint32		later = first + PASS_AHEAD * rows_a_page(handle);
 	uint32		at;
-	BlockNumber block = vecidx_filter_locate(handle, first, &at);
 
 	CHECK_FOR_INTERRUPTS();
-	Assert(at == 0);
 	if (later < end)
 		vecidx_handle_announce_slot(handle, VECIDX_RUN_FILTER, later);
 	page->count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, end);
 	if (first + page->count < end)
 		prefetch_next(handle, first + page->count);
+	return vecidx_filter_locate(handle, first, &at);
+}
+
+static void
+lock_page(VecIdxHandle *handle, BlockNumber block, uint32 first, VecIdxFilterPage *page)
+{
 	page->buffer = vecidx_handle_pin(handle, block);
 	page->fields = (const uint8 *) vecidx_buffer_lock(handle->index, page->buffer, VECIDX_PAGE_FILTER, first) + VECIDX_PAGE_START;
+	if (block < handle->mapped)
+		handle->map[block] = page->buffer;
 }
 
 void
-vecidx_filter_close(VecIdxFilterPage *page)
+vecidx_filter_lock(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
 {
-	vecidx_buffer_release(page->buffer);
+	lock_page(handle, begin_page(handle, first, end, page), first, page);
+}
+
+void
+vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
+{
+	BlockNumber block = begin_page(handle, first, end, page);
+
+	page->buffer = InvalidBuffer;
+	page->peek = vecidx_peek(handle, block);
+	if (vecidx_peek_valid(handle, &page->peek))
+		page->fields = (const uint8 *) page->peek.page + VECIDX_PAGE_START;
+	else
+		lock_page(handle, block, first, page);
+}
+
+bool
+vecidx_filter_close(VecIdxHandle *handle, VecIdxFilterPage *page)
+{
+	if (BufferIsValid(page->buffer))
+		vecidx_buffer_release(page->buffer);
+	else if (!vecidx_peek_valid(handle, &page->peek))
+	{
+		vecidx_handle_forget(handle, page->peek.block);
+		return false;
+	}
+	else
+		vecidx_visits.hit[VECIDX_VISIT_FILTER]++;
+	return true;
 }
 
 void

@@ -15,6 +15,7 @@
 #define VECIDX_FILTER_H
 
 #include "page/handle.h"
+#include "page/peek.h"
 
 /* Bytes of the largest filter row. */
 #define VECIDX_FILTER_ROOM		(VECIDX_FILTER_COLUMNS * 16 + (VECIDX_FILTER_COLUMNS + 7) / 8 + 1)
@@ -87,16 +88,23 @@ extern void vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row);
  * row, and tells how many rows of ids below "end" it holds and where their
  * fields are (vecidx_filter_place).  Does not look at checksums.  Until it is
  * closed nothing may be called that is not known to be short.
+ *
+ * open does the same without pin and lock, if that can be done.  What was read
+ * then counts only if close says so; if not, the page is to be opened again.
+ * A row that is being written meanwhile belongs to TIDs that no snapshot sees
+ * which was there before.
  */
 typedef struct VecIdxFilterPage
 {
 	const uint8 *fields;
 	uint32		count;
-	Buffer		buffer;
+	Buffer		buffer;			/* pinned and share-locked, or invalid: peeked at */
+	VecIdxPeek	peek;
 } VecIdxFilterPage;
 
+extern void vecidx_filter_lock(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page);
 extern void vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page);
-extern void vecidx_filter_close(VecIdxFilterPage *page);
+extern bool vecidx_filter_close(VecIdxHandle *handle, VecIdxFilterPage *page);
 
 /* Writes a row, sealed, in a record of its own. */
 extern void vecidx_filter_write(VecIdxHandle *handle, uint32 node, bool twins, uint8 *row, bool logged);

@@ -389,9 +389,9 @@ vecidx_handle_first(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot)
 uint32
 vecidx_handle_page_slots(VecIdxHandle *handle, VecIdxRunKind run, uint32 first, uint32 end)
 {
-	uint32		count = handle->layout.run[run].per_page;
+	uint32		count = Min(handle->layout.run[run].per_page, end - first);
 
-	while (count > 1 && (first + count > end || vecidx_handle_first(handle, run, first + count - 1) != first))
+	while (count > 1 && vecidx_handle_first(handle, run, first + count - 1) != first)
 		count--;
 	return count;
 }

@@ -131,6 +131,9 @@ extern void vecidx_query_estimates(const VecIdxQuery *query, const uint8 *const 
 #define VECIDX_BOUND_EPSILON	1.9
 extern float vecidx_query_bound(const VecIdxQuery *query, float error);
 
+/* The same for count codes at once. */
+extern void vecidx_query_bounds(const VecIdxQuery *query, const float *errors, int count, float *bounds);
+
 /*
  * Order distance from a rerank vector (RERANK_NONE: from a code), and the
  * half-width of the interval around it (0 for half and float, whose rounding

@@ -265,6 +265,13 @@ vecidx_query_bound(const VecIdxQuery *query, float error)
 	return vecidx_clamp((double) query->bound * error);
 }
 
+void
+vecidx_query_bounds(const VecIdxQuery *query, const float *errors, int count, float *bounds)
+{
+	for (int i = 0; i < count; i++)
+		bounds[i] = vecidx_query_bound(query, errors[i]);
+}
+
 /* From an SQ4 or SQ8 rerank vector. */
 static float
 distance_from_levels(const VecIdxQuery *query, const uint8 *rerank)

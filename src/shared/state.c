@@ -129,6 +129,11 @@ vecidx_shared_init(void)
 
 /* In a session. */
 
+/*
+ * What fails here leaves an entry half made in the registry.  The next session
+ * makes it whole; early releases of 17 and 18 refuse it until the server is
+ * started again, and so long each session is on its own.
+ */
 static SharedState *
 find_state(void)
 {

@@ -1,7 +1,8 @@
 # vecidx_prewarm on a server whose shared buffers are empty: it brings in just
 # the parts that were asked for, pg_buffercache agrees (where it is installed),
 # and the next call finds nothing left to do.  On a server with few buffers it
-# stops in time; on a standby it works as well.
+# stops in time; on a standby it works as well.  vecidx_health advises it when
+# scans have become slow and pages are missing.
 
 use strict;
 use warnings;
@@ -201,6 +202,67 @@ is( $node->safe_psql('postgres', "SELECT count(*) FROM pg_buffercache WHERE relf
   if $buffercache;
 is($node->safe_psql('postgres', "SELECT sum(touched), sum(loaded) FROM vecidx_prewarm('wide_embedding')"),
 	'1272|0', '1600 buffers: the second call loads nothing');
+
+# vecidx_health: pages that are missing are a reason where scans take longer than the first ones.
+my $hot = "SELECT block FROM $blocks AS block WHERE page_part(block) IN ('codes', 'adjacency')
+	OR get_byte(pg_read_binary_file(pg_relation_filepath('$index'), block * 8192 + 8188, 1), 0) = 6";
+
+sub search_often
+{
+	my ($times, $limit) = @_;
+
+	$node->safe_psql('postgres', <<EOT);
+SET enable_seqscan = off;
+SET enable_sort = off;
+DO \$\$ BEGIN FOR i IN 1 .. $times LOOP
+	PERFORM id FROM built ORDER BY embedding <-> array_fill(0.1::real, ARRAY[$dimensions]) LIMIT $limit;
+END LOOP; END \$\$;
+EOT
+	return;
+}
+
+# What is advised where all pages that searches need are there, but for so many.
+sub advice_without
+{
+	my ($missing) = @_;
+
+	$node->safe_psql('postgres', "SELECT pg_prewarm('filler') FROM generate_series(1, 3)");
+	is($node->safe_psql('postgres', "SELECT sum(buffer_bytes) FROM vecidx_residency('$index') WHERE kind <> 'meta'"), 0, 'no page is there');
+	$node->safe_psql('postgres', "SELECT pg_prewarm('$index', 'buffer', 'main', block, block) FROM ($hot ORDER BY block OFFSET $missing) AS b");
+	return $node->safe_psql('postgres', "SELECT latency_growth > 2, advice FROM vecidx_health('$index')");
+}
+
+SKIP:
+{
+	my ($pages, $permitted, $advice);
+
+	skip 'pg_prewarm is not installed', 10
+	  if $node->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_prewarm'") == 0;
+	$node->append_conf('postgresql.conf', 'shared_buffers = 512');
+	$node->restart;
+	$node->safe_psql('postgres', <<'EOT');
+CREATE EXTENSION pg_prewarm;
+CREATE TABLE filler AS SELECT repeat('x', 2000) AS text FROM generate_series(1, 10000);
+CHECKPOINT;
+EOT
+	search_often(1000, 10);
+	$node->safe_psql('postgres', "SELECT vecidx_stat_reset('$index')");
+	search_often(999, 3000);
+	is(advice_without(1000), '|', 'nothing is advised after few scans');
+	search_often(1, 3000);
+	$pages = $node->safe_psql('postgres', "SELECT count(*) FROM ($hot) AS b");
+	$permitted = int($pages / 50);
+	cmp_ok($permitted, '>', 0, "of $pages pages $permitted may be missing");
+	like(advice_without($permitted), qr/^t\|Scans take \d+\.\d times as long as the first ones did: REINDEX INDEX CONCURRENTLY public\.$index;$/,
+		'these are no reason');
+	like(advice_without($permitted + 1), qr/^t\|.*, and [2-9] % of the pages that all of them need are not in shared buffers: SELECT vecidx_prewarm/,
+		'more of them are');
+	$advice = advice_without($pages);
+	like($advice, qr/^t\|.*, and 100 % of the pages .*: SELECT vecidx_prewarm\('public\.$index'\);$/, 'all of them, too');
+	$node->safe_psql('postgres', $advice =~ s/.*: //r);
+	like($node->safe_psql('postgres', "SELECT advice FROM vecidx_health('$index')"), qr/ times as long as the first ones did: REINDEX/,
+		'what is advised mends that');
+}
 
 # A standby, and the server that it becomes.
 $node->append_conf('postgresql.conf', 'shared_buffers = 32MB');

@@ -209,26 +209,49 @@ sub read_metrics
 	return $page;
 }
 
+# All that a file of queries names.
+sub named_metrics
+{
+	my ($file) = @_;
+	my $space;
+	my @names;
+
+	foreach my $line (split /\n/, slurp_file($file))
+	{
+		$space = $1 if $line =~ /^(\w+):$/;
+		push @names, "${space}_$1" if $line =~ /^ +- (\w+): \{usage: "(?:COUNTER|GAUGE)"/;
+	}
+	return @names;
+}
+
 SKIP:
 {
+	my $labels = 'datname="postgres",indexrelname="t_embedding",relname="t",schemaname="public"';
 	my ($exporter) = grep { defined $_ && -x $_ } $ENV{POSTGRES_EXPORTER},
 	  map { ("$_/prometheus-postgres-exporter", "$_/postgres_exporter") } '/usr/local/bin', '/usr/bin';
-	my ($shared, $queries, $port, $run, $page);
+	my ($shared, $port, $run, $page, @named);
 
-	skip 'the exporter for Prometheus is not installed', 3 if !defined $exporter;
+	skip 'the exporter for Prometheus is not installed', 8 if !defined $exporter;
 	$shared = `$ENV{PG_CONFIG} --sharedir`;
 	chomp $shared;
 	$port = PostgreSQL::Test::Cluster::get_free_port();
-	search($node, 3);
+	search($node);
+	$node->safe_psql('postgres', by_index() . "SET vecidx.recall_sample_rate = 1; SET vecidx.recall_sample_interval = 0; $search; $search;");
 	local $ENV{DATA_SOURCE_NAME} = 'postgresql:///postgres?sslmode=disable&host=' . $node->host . '&port=' . $node->port;
 	$run = IPC::Run::start([ $exporter, "--web.listen-address=127.0.0.1:$port", '--disable-default-metrics',
 			"--extend.query-path=$shared/extension/vecidx_exporter.yaml" ], '<', \undef, '>', '/dev/null', '2>', '/dev/null');
 	$page = read_metrics($port);
 	$run->kill_kill;
-	like($page, qr/^pg_stat_vecidx_scans\{datname="postgres",indexrelname="t_embedding",relname="t",schemaname="public",server="[^"]*"\} 3$/m,
-		'Prometheus sees what an index did');
+	like($page, qr/^pg_stat_vecidx_scans\{$labels,server="[^"]*"\} 3$/m, 'Prometheus sees what an index did');
 	like($page, qr/^pg_stat_vecidx_latency_p99_seconds\{[^}]*\} [\d.e-]+$/m, 'and how long it took');
+	like($page, qr/^vecidx_recall_stats_samples\{$labels,server="[^"]*"\} 2$/m, 'and how many scans were audited');
+	like($page, qr/^vecidx_recall_stats_rows_wanted\{$labels,server="[^"]*"\} 10$/m, 'and for how many rows');
+	is($page =~ /^vecidx_recall_stats_recall\{[^}]*\} (\S+)$/m && $1,
+		$node->safe_psql('postgres', "SELECT recall FROM vecidx_recall_stats WHERE indexrelname = 't_embedding'"), 'and with which result');
 	like($page, qr/^vecidx_status_shared\{[^}]*\} 1$/m, 'and where that is kept');
+	@named = named_metrics("$shared/extension/vecidx_exporter.yaml");
+	cmp_ok(scalar @named, '>', 50, 'the file names more');
+	is(join(', ', grep { $page !~ /^$_\{/m } @named), '', 'all of which is there');
 }
 
 # Indexes without number
@@ -290,7 +313,8 @@ is(status_of($node, 'state'), 'shared memory, set aside at the start of the serv
 search($node, 2);
 search($node, 1);
 is(count_of($node, 'scans'), '3', 'and sessions share it');
-check_log($node, 'statistics', qr/terminating connection|terminated by signal|canceling/);
+# exporters older than the server ask it for columns that are no more
+check_log($node, 'statistics', qr/terminating connection|terminated by signal|canceling|column "checkpoints_timed" does not exist/);
 $node->stop;
 
 # Without shared memory: no file can be made where pieces of it would lie
@@ -299,6 +323,9 @@ my $lone = new_node('lone', 'dynamic_shared_memory_type = mmap');
 $lone->start;
 install_helpers($lone);
 create_mixed_table($lone, 't', 1200, $dimensions);
+# from 17 on this makes the server's registry, in which what fails later leaves an entry half made
+$lone->safe_psql('postgres', 'CREATE EXTENSION pg_prewarm; SELECT autoprewarm_dump_now()')
+  if $lone->safe_psql('postgres', "SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_prewarm'") > 0;
 chmod 0500, $lone->data_dir . '/pg_dynshmem';
 SKIP:
 {

@@ -377,7 +377,7 @@ foreach my $workers (sort keys %name)
 	}
 	else
 	{
-		like($err, qr/temporary file size exceeds temp_file_limit/, "temp_file_limit, $name{$workers}: a clear error");
+		like($err, qr/temporary file size exceeds "?temp_file_limit/, "temp_file_limit, $name{$workers}: a clear error");
 	}
 	check_nothing_left("temp_file_limit, $name{$workers}", \@before, @orphans);
 	check_build_works('after temp_file_limit', $workers);

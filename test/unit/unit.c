@@ -172,6 +172,7 @@ main(void)
 	suite_sketch();
 	suite_delta();
 	suite_latency();
+	suite_advice();
 	finish_case();
 	printf("unit: %d passed, %d failed\n", passed, failed);
 	return failed == 0 ? 0 : 1;

@@ -52,5 +52,6 @@ extern void suite_choose(void);
 extern void suite_sketch(void);
 extern void suite_delta(void);
 extern void suite_latency(void);
+extern void suite_advice(void);
 
 #endif							/* UNIT_H */

@@ -56,6 +56,18 @@ FROM (VALUES ('v', 'vector_cosine_ops', 'calibrate_v'::regclass), ('h', NULL, 'c
 	vecidx_estimate('calibrate_t', c.name::name, c.class) AS e;
 SELECT index, nodes > 1000 AS nodes, advice FROM vecidx_health WHERE index::text LIKE 'calibrate_%' ORDER BY index::text;
 
+-- built without rows: codes of bits are no worse for that, and want calibration alone
+CREATE TABLE calibrate_empty (b bit(64));
+CREATE INDEX calibrate_empty_b ON calibrate_empty USING vecidx (b bit_hamming_ops);
+INSERT INTO calibrate_empty SELECT ('x' || md5(i::text))::bit(64) FROM generate_series(1, 1000) i;
+SELECT nodes, built_nodes, advice FROM vecidx_health('calibrate_empty_b');
+INSERT INTO calibrate_empty SELECT ('x' || md5('1001'))::bit(64);
+SELECT nodes, built_nodes, advice FROM vecidx_health('calibrate_empty_b');
+SELECT vecidx_calibrate('calibrate_empty_b') > 0 AS calibrated;
+SELECT nodes, built_nodes, advice FROM vecidx_health('calibrate_empty_b');
+SELECT vecidx_check('calibrate_empty_b');
+DROP TABLE calibrate_empty;
+
 DROP TABLE calibrate_t, calibrate_q;
 DROP FUNCTION calibrate_info(regclass);
 DROP FUNCTION calibrate_bits(int, int);
