@@ -94,6 +94,7 @@ OBJS = \
 	src/shared/state.o \
 	src/shared/latency.o \
 	src/shared/stats.o \
+	src/shared/board.o \
 	src/am/phases.o \
 	src/am/row.o \
 	src/am/pause.o \

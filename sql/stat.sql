@@ -210,7 +210,7 @@ SELECT relname, scans, inserts, walks + sweeps AS searches FROM pg_stat_vecidx W
 
 -- where it is kept
 SELECT property, value FROM vecidx_status() WHERE property IN ('state', 'why not shared', 'bytes at most', 'statistics', 'statistics slots', 'statistics evictions');
-SELECT count(*) FILTER (WHERE property = 'bytes used' AND value::int BETWEEN 1024 * 1024 AND 2 * 1024 * 1024) AS bytes,
+SELECT count(*) FILTER (WHERE property = 'bytes used' AND value::int BETWEEN 1024 * 1024 AND 8 * 1024 * 1024) AS bytes,
 	count(*) FILTER (WHERE property = 'statistics slots used' AND value::int BETWEEN 5 AND 1024) AS used FROM vecidx_status();
 
 SELECT vecidx_check('stat_i') > 3900 AS sound;

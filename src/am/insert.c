@@ -148,14 +148,35 @@ vecidx_inserter_seal(VecIdxInserter *inserter, uint32 node, uint32 version, VecI
 		vecidx_slot_seal(layout, VECIDX_RUN_RERANK, inserter->rerank);
 }
 
+/* Both slots, which do not span pages, in one record. */
+static void
+write_vectors(VecIdxInserter *inserter, uint32 node)
+{
+	VecIdxHandle *handle = inserter->handle;
+	VecIdxSlotRef refs[] = {{VECIDX_RUN_CODE, node, NULL}, {VECIDX_RUN_RERANK, node, NULL}};
+	VecIdxEdit	edit;
+
+	vecidx_edit_begin(&edit, handle->index, inserter->logged);
+	vecidx_edit_slots(&edit, handle, refs, 2);
+	memcpy(refs[0].image, inserter->code, handle->layout.run[VECIDX_RUN_CODE].size);
+	memcpy(refs[1].image, inserter->rerank, handle->layout.run[VECIDX_RUN_RERANK].size);
+	vecidx_edit_finish(&edit);
+}
+
 void
 vecidx_inserter_write(VecIdxInserter *inserter, uint32 node, uint32 smallest_span)
 {
 	VecIdxHandle *handle = inserter->handle;
+	const VecIdxRun *run = handle->layout.run;
 
-	if (handle->layout.run[VECIDX_RUN_CODE].span >= smallest_span)
+	if (smallest_span == 1 && run[VECIDX_RUN_CODE].span == 1 && run[VECIDX_RUN_RERANK].span == 1)
+	{
+		write_vectors(inserter, node);
+		return;
+	}
+	if (run[VECIDX_RUN_CODE].span >= smallest_span)
 		vecidx_slot_write(handle, VECIDX_RUN_CODE, node, inserter->code, inserter->logged);
-	if (handle->layout.run[VECIDX_RUN_RERANK].span >= smallest_span)
+	if (run[VECIDX_RUN_RERANK].span >= smallest_span)
 		vecidx_slot_write(handle, VECIDX_RUN_RERANK, node, inserter->rerank, inserter->logged);
 }
 

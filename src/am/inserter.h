@@ -42,7 +42,7 @@ extern bool vecidx_inserter_take(VecIdxInserter *inserter, VecIdxMeta *meta, uin
 extern void vecidx_inserter_seal(VecIdxInserter *inserter, uint32 node, uint32 version, VecIdxState state);
 
 /*
- * Writes the code and rerank slots of an id that is being given out, by
+ * Writes the code and rerank slots of an id that is being given out, sealed, by
  * records of their own: both, or those that span pages.
  */
 extern void vecidx_inserter_write(VecIdxInserter *inserter, uint32 node, uint32 smallest_span);

@@ -4,7 +4,8 @@
  *
  * The pages lead from nodes to TIDs.  A backend whose updates leave vectors
  * alone has to go the other way again and again; so it keeps a table, made in
- * a pass over the adjacency slots.  What others insert or vacuum meanwhile is
+ * a pass over the adjacency slots.  Where others put TIDs meanwhile they post
+ * on a board (shared/board.h), which remembers the latest.  What is vacuumed is
  * not followed: who reads the roster looks into the slot.
  *
  * A bucket is a line of the processor's cache.  A TID goes into the emptier of
@@ -17,6 +18,9 @@
 
 #include "am/roster.h"
 #include "page/slot.h"
+#include "shared/board.h"
+
+StaticAssertDecl(VECIDX_BOARD_NOTHING == VECIDX_NONE, "what is not on the board is in no slot");
 
 /* As many pages are read in a pass, about, while a row is looked for by its vector. */
 #define PAGES_PER_MISS	32
@@ -58,11 +62,23 @@ mix(uint64 hash)
 	return hash ^ hash >> 32;
 }
 
+static uint64
+hash_tid(const ItemPointerData *tid)
+{
+	return mix(mix((uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 | ItemPointerGetOffsetNumberNoCheck(tid)));
+}
+
+/* On the board there are TIDs of all indexes. */
+static uint64
+board_key(const VecIdxHandle *handle, const ItemPointerData *tid)
+{
+	return mix(hash_tid(tid) ^ handle->fixed.build);
+}
+
 static Places
 find_places(const VecIdxRoster *roster, const ItemPointerData *tid)
 {
-	uint64		hash = (uint64) ItemPointerGetBlockNumberNoCheck(tid) << 16 | ItemPointerGetOffsetNumberNoCheck(tid);
-	uint64		first = mix(mix(hash));
+	uint64		first = hash_tid(tid);
 	uint64		second = mix(first);
 
 	return (Places)
@@ -113,6 +129,27 @@ vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid)
 	return entry != NULL ? entry->slot : VECIDX_NONE;
 }
 
+uint32
+vecidx_roster_ask(const VecIdxHandle *handle, const ItemPointerData *tid)
+{
+	return vecidx_board_find(board_key(handle, tid));
+}
+
+void
+vecidx_roster_expect(const VecIdxHandle *handle, const ItemPointerData *former, const ItemPointerData *tid)
+{
+	Places		places;
+
+	vecidx_board_open();
+	vecidx_board_prefetch(board_key(handle, former));
+	vecidx_board_prefetch(board_key(handle, tid));
+	if (!is_made(handle))
+		return;
+	places = find_places(handle->roster, tid);
+	__builtin_prefetch(places.bucket[0], 1);
+	__builtin_prefetch(places.bucket[1], 1);
+}
+
 void
 vecidx_roster_drop(VecIdxHandle *handle, const ItemPointerData *tid)
 {
@@ -120,6 +157,7 @@ vecidx_roster_drop(VecIdxHandle *handle, const ItemPointerData *tid)
 
 	if (entry != NULL)
 		entry->slot = VECIDX_NONE;
+	vecidx_board_drop(board_key(handle, tid));
 }
 
 /* An empty entry of the emptier bucket, or one that makes way. */
@@ -150,19 +188,24 @@ choose_entry(const Places *places)
 	return chosen;
 }
 
-void
-vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot)
+/* In the roster, which is made. */
+static void
+note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot)
 {
-	Places		places;
-	Entry	   *entry;
+	Places		places = find_places(handle->roster, tid);
+	Entry	   *entry = find_entry(&places);
 
-	if (!is_made(handle))
-		return;
-	places = find_places(handle->roster, tid);
-	entry = find_entry(&places);
 	if (entry == NULL)
 		entry = choose_entry(&places);
 	*entry = (Entry) {places.tag, slot};
+}
+
+void
+vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot)
+{
+	vecidx_board_post(board_key(handle, tid), slot);
+	if (is_made(handle))
+		note(handle, tid, slot);
 }
 
 /* Makes room for so many entries, all empty. */
@@ -196,7 +239,7 @@ note_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot)
 		ItemPointerData tid;
 
 		memcpy(&tid, (const char *) slot->tid + i * sizeof(ItemPointerData), sizeof(ItemPointerData));
-		vecidx_roster_note(handle, &tid, slot->node);
+		note(handle, &tid, slot->node);
 	}
 }
 

@@ -283,33 +283,38 @@ holds_tid(const VecIdxHandle *handle, const VecIdxAdjacencySlot *slot, const Ite
 	return false;
 }
 
-/* The node with that TID, by the roster, or none.  Notes its version. */
+/* Copies the slot of a hint, if there is one; false if it does not hold the TID. */
+static bool
+look_at_hint(VecIdxInserter *inserter, uint32 hint, const ItemPointerData *tid)
+{
+	VecIdxHandle *handle = inserter->handle;
+
+	if (hint == VECIDX_NONE)
+		return false;
+	if (hint >= handle->state.nodes)
+		vecidx_handle_refresh(handle);
+	if (hint >= handle->state.nodes)
+		return false;
+	vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, hint, inserter->adjacency);
+	return holds_tid(handle, inserter->adjacency, tid);
+}
+
+/* The slot with that TID, which it copies, by what this session or others have noted; or none. */
 static uint32
 find_holder(VecIdxInserter *inserter, const ItemPointerData *tid)
 {
-	VecIdxHandle *handle = inserter->handle;
-	VecIdxAdjacencySlot *slot = inserter->adjacency;
-	uint32		node = vecidx_roster_find(handle, tid);
+	uint32		hint = vecidx_roster_find(inserter->handle, tid);
 
-	if (node == VECIDX_NONE)
-		return VECIDX_NONE;
-	vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, node, slot);
-	if (!holds_tid(handle, slot, tid))
-		return VECIDX_NONE;
-	if (slot->state == VECIDX_EXTENSION)
-	{
-		node = slot->upper;
-		vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, node, slot);
-	}
-	inserter->twin_version = slot->version;
-	return node;
+	if (look_at_hint(inserter, hint, tid))
+		return hint;
+	hint = vecidx_roster_ask(inserter->handle, tid);
+	return look_at_hint(inserter, hint, tid) ? hint : VECIDX_NONE;
 }
 
 /*
  * An extension of an index with filter columns has its node's code and rerank
- * vector: takes them for the row under way.  They are those of the version
- * that find_holder noted, or that is no longer the node's.  False if the node
- * is gone.
+ * vector: takes them for the row under way.  They are those of twin_version,
+ * or that is no longer the node's.  False if the node is gone.
  */
 static bool
 copy_vectors(VecIdxInserter *inserter, uint32 node)
@@ -321,18 +326,65 @@ copy_vectors(VecIdxInserter *inserter, uint32 node)
 		 vecidx_slot_read_vector(handle, VECIDX_RUN_RERANK, node, inserter->rerank));
 }
 
+/*
+ * Puts the TID into the slot where the one is that it replaces.  That stays
+ * there meanwhile, and with it the slot, its node and its filter row, which
+ * has been seen to be ours: there is nothing else to lock.  False if there is
+ * no room.
+ */
+static bool
+attach_beside(VecIdxInserter *inserter, uint32 holder, const ItemPointerData *former, ItemPointer tid)
+{
+	VecIdxHandle *handle = inserter->handle;
+	VecIdxEdit	edit;
+	VecIdxAdjacencySlot *slot;
+
+	vecidx_edit_begin(&edit, handle->index, inserter->logged);
+	slot = vecidx_edit_slot(&edit, handle, VECIDX_RUN_ADJACENCY, holder);
+	if (!has_room(handle, slot) || !holds_tid(handle, slot, former))
+	{
+		vecidx_edit_abandon(&edit);
+		return false;
+	}
+	append_tid(handle, slot, tid);
+	vecidx_roster_note(handle, tid, holder);
+	vecidx_edit_finish(&edit);
+	return true;
+}
+
+/* Attaches the TID to the node of a slot that holds another, which has been copied; false if the node is gone. */
+static bool
+attach_to_holder(VecIdxInserter *inserter, uint32 holder, const ItemPointerData *former, ItemPointer tid)
+{
+	VecIdxHandle *handle = inserter->handle;
+	VecIdxAdjacencySlot *slot = inserter->adjacency;
+	uint32		node = slot->state == VECIDX_EXTENSION ? slot->upper : holder;
+
+	vecidx_pause("insert-attach");
+	if (has_room(handle, slot) && seems_ours(inserter, holder))
+	{
+		vecidx_pause("insert-chosen");
+		if (attach_beside(inserter, holder, former, tid))
+			return true;
+	}
+	if (node != holder)
+		vecidx_peek_slot(handle, VECIDX_RUN_ADJACENCY, node, slot);
+	inserter->twin_version = slot->version;
+	if (vecidx_filter_exists(handle) && !copy_vectors(inserter, node))
+		return false;
+	return attach_to_twin(inserter, node, tid);
+}
+
 bool
 vecidx_twin_follow(VecIdxInserter *inserter, const ItemPointerData *former, ItemPointer tid)
 {
-	uint32		node = find_holder(inserter, former);
+	uint32		holder;
 
-	if (node == VECIDX_NONE && vecidx_roster_missed(inserter->handle, get_hash_memory_limit()))
-		node = find_holder(inserter, former);
-	if (node == VECIDX_NONE)
-		return false;
-	if (vecidx_filter_exists(inserter->handle) && !copy_vectors(inserter, node))
-		return false;
-	if (!attach_to_twin(inserter, node, tid))
+	vecidx_roster_expect(inserter->handle, former, tid);
+	holder = find_holder(inserter, former);
+	if (holder == VECIDX_NONE && vecidx_roster_missed(inserter->handle, get_hash_memory_limit()))
+		holder = find_holder(inserter, former);
+	if (holder == VECIDX_NONE || !attach_to_holder(inserter, holder, former, tid))
 		return false;
 	vecidx_roster_drop(inserter->handle, former);
 	return true;

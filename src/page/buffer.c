@@ -261,39 +261,59 @@ release_pages(VecIdxEdit *edit)
 		UnlockReleaseBuffer(edit->page[--edit->pages].buffer);
 }
 
-/* Puts the images into the buffers; notes the deltas. */
-static void
-apply_images(const VecIdxEdit *edit, VecIdxDelta *deltas)
+/* Puts an image into the buffer; notes the delta, which a fresh page has not.  False if nothing changes. */
+static bool
+apply_image(const VecIdxEdited *edited, VecIdxDelta *delta)
 {
-	for (int i = 0; i < edit->pages; i++)
-	{
-		const VecIdxEdited *edited = &edit->page[i];
-		Page		page = BufferGetPage(edited->buffer);
+	Page		page = BufferGetPage(edited->buffer);
 
-		vecidx_delta_find(page, edited->image.data, edited->low, edited->high, &deltas[i]);
-		vecidx_delta_apply(&deltas[i], page);
-		MarkBufferDirty(edited->buffer);
+	if (edited->fresh)
+	{
+		memcpy(page, edited->image.data, BLCKSZ);
+		return true;
 	}
+	vecidx_delta_find(page, edited->image.data, edited->low, edited->high, delta);
+	vecidx_delta_apply(delta, page);
+	return delta->size > 0;
 }
 
-/* One record of generic WAL for what has been applied. */
+/*
+ * Puts the images into the buffers; notes which pages change, and their deltas.
+ * The others were locked only to be looked at.  Returns how many change.
+ */
+static int
+apply_images(VecIdxEdit *edit, VecIdxDelta *deltas)
+{
+	int			changed = 0;
+
+	for (int i = 0; i < edit->pages; i++)
+	{
+		if (!apply_image(&edit->page[i], &deltas[changed]))
+			continue;
+		MarkBufferDirty(edit->page[i].buffer);
+		edit->changed[changed++] = i;
+	}
+	return changed;
+}
+
+/* One record of generic WAL for what has been applied to the changed pages. */
 static void
-log_deltas(const VecIdxEdit *edit, VecIdxDelta *deltas)
+log_deltas(const VecIdxEdit *edit, VecIdxDelta *deltas, int changed)
 {
 	XLogRecPtr	lsn;
 
 	XLogBeginInsert();
-	for (int i = 0; i < edit->pages; i++)
+	for (int i = 0; i < changed; i++)
 	{
-		const VecIdxEdited *edited = &edit->page[i];
+		const VecIdxEdited *edited = &edit->page[edit->changed[i]];
 
 		XLogRegisterBuffer(i, edited->buffer, edited->fresh ? REGBUF_FORCE_IMAGE | REGBUF_STANDARD : REGBUF_STANDARD);
-		if (!edited->fresh && deltas[i].size > 0)
+		if (!edited->fresh)
 			XLogRegisterBufData(i, deltas[i].bytes, deltas[i].size);
 	}
 	lsn = XLogInsert(RM_GENERIC_ID, 0);
-	for (int i = 0; i < edit->pages; i++)
-		PageSetLSN(BufferGetPage(edit->page[i].buffer), lsn);
+	for (int i = 0; i < changed; i++)
+		PageSetLSN(BufferGetPage(edit->page[edit->changed[i]].buffer), lsn);
 }
 
 void
@@ -301,13 +321,14 @@ vecidx_edit_finish(VecIdxEdit *edit)
 {
 	/* one finish at a time, even when an edit is made within another */
 	static VecIdxDelta deltas[VECIDX_EDIT_PAGES];
+	int			changed;
 
 	if (edit->logged)
 	{
 		START_CRIT_SECTION();
-		apply_images(edit, deltas);
-		if (RelationNeedsWAL(edit->index))
-			log_deltas(edit, deltas);
+		changed = apply_images(edit, deltas);
+		if (changed > 0 && RelationNeedsWAL(edit->index))
+			log_deltas(edit, deltas, changed);
 		END_CRIT_SECTION();
 	}
 	else

@@ -39,6 +39,7 @@ typedef struct VecIdxEdit
 	bool		logged;
 	int			pages;
 	VecIdxEdited page[VECIDX_EDIT_PAGES];
+	int			changed[VECIDX_EDIT_PAGES]; /* numbers of pages that finish has changed */
 } VecIdxEdit;
 
 /* Kinds of pages as visits are counted: the order of the first is that of VecIdxRunKind. */

@@ -15,7 +15,14 @@
 StaticAssertDecl(BLCKSZ % VECIDX_DELTA_STRIDE == 0, "a page must be whole strides");
 StaticAssertDecl(BLCKSZ <= PG_UINT16_MAX, "offsets must fit 2 bytes");
 
-/* Do the strides that begin here differ?  Both are aligned as pages are. */
+/* Do the words that begin here differ?  Both are aligned as pages are. */
+static inline bool
+word_differs(const char *page, const char *image)
+{
+	return *(const uint64 *) page != *(const uint64 *) image;
+}
+
+/* The same for strides. */
 static inline bool
 stride_differs(const char *page, const char *image)
 {
@@ -36,6 +43,8 @@ find_difference(const char *page, const char *image, uint32 at, uint32 high)
 	{
 		if (at % VECIDX_DELTA_STRIDE == 0 && !stride_differs(page + at, image + at))
 			at += VECIDX_DELTA_STRIDE;
+		else if (at % sizeof(uint64) == 0 && at + sizeof(uint64) <= high && !word_differs(page + at, image + at))
+			at += sizeof(uint64);
 		else if (page[at] == image[at])
 			at++;
 		else

@@ -190,6 +190,7 @@ reset_handle(VecIdxHandle *handle, const VecIdxMetaFixed *fixed)
 	handle->extent = NULL;
 	handle->map = NULL;
 	handle->mapped = 0;
+	handle->present = 0;
 	handle->entries = NULL;
 	handle->roster = NULL;
 	MemoryContextReset(handle->context);

@@ -55,6 +55,7 @@ typedef struct VecIdxHandle
 	BlockNumber base[VECIDX_RUNS];	/* first block of each run of extent 0 */
 	Buffer	   *map;			/* block -> buffer that last held it, a hint */
 	BlockNumber mapped;			/* entries of map[] */
+	BlockNumber present;		/* blocks that the file is known to have: it never gets shorter */
 	uint32		touch;			/* one visit in so many is a full one */
 	uint32		pressed;		/* scans left until it is seldom again; 0: all pages wanted of late were there */
 	uint32		visits;			/* counts visits that the buffer manager does not, so that some of them do */

@@ -134,6 +134,16 @@ extent_entry(VecIdxEdit *edit, VecIdxMeta *meta, uint32 extent)
 	return &((uint32 *) PageGetContents(page))[index % VECIDX_DIRECTORY_EXTENTS];
 }
 
+/* A crash may have cut off pages that the last extent was given. */
+static void
+ensure_end(VecIdxHandle *handle)
+{
+	if (handle->present >= handle->state.end)
+		return;
+	vecidx_buffer_extend(handle->index, handle->state.end);
+	handle->present = handle->state.end;
+}
+
 /*
  * The file grows before the metapage is locked, so that nobody waits for the
  * new pages; when two backends do so at once the second finds the work done.
@@ -159,8 +169,7 @@ vecidx_meta_grow(VecIdxHandle *handle, bool logged)
 			return;
 		if (handle->state.nodes < vecidx_meta_node_room(handle))
 		{
-			/* a crash may have cut off pages that the last extent was given */
-			vecidx_buffer_extend(handle->index, handle->state.end);
+			ensure_end(handle);
 			return;
 		}
 		pages = vecidx_layout_extent_pages(&handle->layout, extent);

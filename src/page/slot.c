@@ -168,12 +168,11 @@ vecidx_slot_write(VecIdxHandle *handle, VecIdxRunKind run, uint32 slot, void *by
 	for (uint32 i = 0; i < r->span; i++)
 	{
 		uint32		count = Min(r->size - done, (uint32) VECIDX_PAGE_USABLE);
+		VecIdxPart	part = {block + i, r->kind, first, offset, count, vecidx_handle_recent(handle, block + i)};
 		VecIdxEdit	edit;
-		Page		page;
 
 		vecidx_edit_begin(&edit, handle->index, logged);
-		page = vecidx_edit_page(&edit, block + i, r->kind, first);
-		memcpy((char *) page + offset, (char *) bytes + done, count);
+		memcpy(vecidx_edit_part(&edit, &part), (char *) bytes + done, count);
 		vecidx_edit_finish(&edit);
 		done += count;
 	}

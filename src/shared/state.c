@@ -311,11 +311,17 @@ try_section(VecIdxSection section, Size size, void (*init) (void *address, Size 
 }
 
 void *
-vecidx_shared_section(VecIdxSection section, Size size, void (*init) (void *address, Size size))
+vecidx_shared_try(VecIdxSection section, Size size, void (*init) (void *address, Size size))
 {
 	if (sections[section] == NULL && place != VECIDX_PLACE_SESSION)
 		try_section(section, size, init);
-	if (sections[section] == NULL)
+	return sections[section];
+}
+
+void *
+vecidx_shared_section(VecIdxSection section, Size size, void (*init) (void *address, Size size))
+{
+	if (vecidx_shared_try(section, size, init) == NULL)
 	{
 		void	   *made = MemoryContextAllocExtended(TopMemoryContext, size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 

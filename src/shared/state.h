@@ -26,6 +26,7 @@
 typedef enum VecIdxSection
 {
 	VECIDX_SECTION_STATS,		/* shared/stats.h */
+	VECIDX_SECTION_BOARD,		/* shared/board.h */
 	VECIDX_SECTIONS
 } VecIdxSection;
 
@@ -55,6 +56,9 @@ extern void vecidx_shared_init(void);
  * memory.  No lightweight lock may be held.
  */
 extern void *vecidx_shared_section(VecIdxSection section, Size size, void (*init) (void *address, Size size));
+
+/* The same for what is of no use to one session alone: NULL where memory cannot be shared. */
+extern void *vecidx_shared_try(VecIdxSection section, Size size, void (*init) (void *address, Size size));
 
 /*
  * The lock for what is looked up or changed seldom in a section that is there;
