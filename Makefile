@@ -84,7 +84,7 @@ OBJS = \
 	src/graph/entry.o \
 	src/graph/rank.o \
 	src/graph/sweep.o \
-	src/graph/sift.o \
+	src/graph/price.o src/graph/sift.o \
 	src/graph/effort.o \
 	src/graph/screen.o \
 	src/graph/truth.o \

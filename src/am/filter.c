@@ -15,8 +15,8 @@
 /* And when so large a part of what passes is asked for. */
 #define PASS_PART		4
 
-/* What a pass costs is sure; what a sift will is not, so it has to promise this many times less. */
-#define PROMISE			1.5
+/* What a pass costs is sure; what a sift will is not, so it has to promise to cost this many times less. */
+#define PROMISE			2.5
 
 /* A look at whether what passes is near the query is worth while before a pass that costs so many times as much. */
 #define PROBE_WORTH		5.0
@@ -70,7 +70,8 @@ void
 vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store)
 {
 	vecidx_share_take(store->handle, filter->predicate, &filter->share);
-	filter->pass_cost = vecidx_pass_expected(store, filter->predicate, filter->share.share);
+	filter->prices = vecidx_prices_of(store->handle);
+	filter->pass_cost = vecidx_price_pass(&filter->prices, store->handle, filter->predicate, filter->share.share);
 }
 
 uint32
@@ -84,14 +85,15 @@ vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const Ve
 {
 	if (is_much(filter, store, wanted))
 		return false;
-	filter->probing = PROMISE * vecidx_sift_expected(store, effort->expanded) >= filter->pass_cost;
-	return !filter->probing || PROBE_WORTH * vecidx_probe_expected(store) < filter->pass_cost;
+	filter->probing = PROMISE * vecidx_price_wide(&filter->prices, effort->expanded) >= filter->pass_cost;
+	return !filter->probing || PROBE_WORTH * vecidx_sift_probe_cost(&filter->prices) < filter->pass_cost;
 }
 
 bool
 vecidx_scan_filter_begin(VecIdxScanFilter *filter, VecIdxSearch *search, VecIdxStore *store)
 {
 	vecidx_sift_init(&filter->sift, search, store, filter->predicate, &filter->share);
+	filter->sift.prices = filter->prices;
 	filter->sift.probing = filter->probing;
 	return vecidx_sift_begin(&filter->sift, &filter->share);
 }

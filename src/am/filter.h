@@ -17,6 +17,7 @@ typedef struct VecIdxScanFilter
 	VecIdxPredicate *predicate;
 	VecIdxShare share;
 	VecIdxSift	sift;			/* if it is sifted */
+	VecIdxPrices prices;
 	double		pass_cost;		/* of a pass over all filter rows */
 	bool		probing;		/* a sift is worth while only if what passes is near the query */
 } VecIdxScanFilter;

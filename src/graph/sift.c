@@ -54,26 +54,11 @@
 /* Nodes that a sift tests to learn whether what passes is near. */
 #define PROBE_TESTS		160
 
+/* Who has looked around has to promise to cost only this many times less than a pass. */
+#define PROMISE			1.5
+
 /* Seeds of a sample that a sift begins with. */
 #define SEEDS_MOST		4
-
-/*
- * Nanoseconds, of an index that is in shared buffers but far larger than the
- * processor's caches: 1,000,000 rows of 256 dimensions.
- */
-#define COST_ESTIMATE	120.0
-#define COST_TEST		80.0
-#define COST_LIST		400.0
-#define COST_ENTER		15000.0 /* until the nodes near the query are reached */
-#define COST_PASS_ROW	0.6		/* of a pass: per row and test of the cheap kinds */
-#define COST_PASS_CALL	15.0	/* of the others */
-#define COST_PASS_MATCH	160.0
-
-double
-vecidx_sift_cost(const VecIdxSift *sift)
-{
-	return sift->store->estimates * COST_ESTIMATE + sift->tests * COST_TEST + sift->lists * COST_LIST;
-}
 
 /* Lists of neighbours that fail, which are read to find enough behind them. */
 static double
@@ -84,45 +69,28 @@ expected_hops(const VecIdxStore *store, double share)
 	return Min(Max(FAN_OUT / Max(share, 1e-9) - 1, 0), most * (1 - share));
 }
 
-/* Of the neighbours of a node that is expanded, about so many are new. */
-#define NEW_NEIGHBOURS	0.7
-
-double
-vecidx_sift_expected(const VecIdxStore *store, double expansions)
+static double
+cost_up_to_now(const VecIdxSift *sift)
 {
-	double		met = 2 * NEW_NEIGHBOURS * store->handle->fixed.m;
-
-	return expansions * (COST_LIST + met * (COST_TEST + COST_ESTIMATE));
+	return sift->store->estimates * sift->prices.estimate + sift->tests * sift->prices.test + sift->lists * sift->prices.list;
 }
 
 double
-vecidx_probe_expected(const VecIdxStore *store)
+vecidx_sift_probe_cost(const VecIdxPrices *prices)
 {
-	return COST_ENTER + vecidx_sift_expected(store, PROBE_TESTS / (2 * NEW_NEIGHBOURS * store->handle->fixed.m));
+	return vecidx_price_probe(prices, PROBE_TESTS);
 }
 
 /* What passes and is elsewhere takes so many times the expansions of what is near. */
 #define NARROW_TIMES	16
 
-/* The same of a narrow sift, which looks behind neighbours that fail. */
-static double
-narrow_expected(const VecIdxSift *sift)
+/* Is a narrow sift worth while? */
+static bool
+narrow_promises(const VecIdxSift *sift, double cost)
 {
-	double		met = 2 * NEW_NEIGHBOURS * sift->store->handle->fixed.m;
 	double		lists = 1 + expected_hops(sift->store, sift->share);
-	double		each = lists * (COST_LIST + met * COST_TEST) + met * (1 + lists * sift->share) * COST_ESTIMATE;
 
-	return NARROW_TIMES * sift->expansions * each;
-}
-
-double
-vecidx_pass_expected(const VecIdxStore *store, const VecIdxPredicate *predicate, double share)
-{
-	double		row = 0;
-
-	for (int i = 0; i < predicate->tests; i++)
-		row += predicate->test[i].kind == VECIDX_TEST_CALL ? COST_PASS_CALL : COST_PASS_ROW;
-	return store->handle->state.nodes * (row + share * COST_PASS_MATCH);
+	return PROMISE * vecidx_price_narrow(&sift->prices, NARROW_TIMES * sift->expansions, lists, sift->share) < cost;
 }
 
 /* Sampling */
@@ -456,12 +424,12 @@ expand_rest(VecIdxSift *sift)
 
 /*
  * How far what passes near the query is from being all (0) towards being as
- * rare as elsewhere (1).
+ * rare as elsewhere (1), if so many tests were passed.
  */
 static double
-rareness(const VecIdxSift *sift)
+rareness(const VecIdxSift *sift, double passes)
 {
-	double		local = (sift->passes + SHARE_WEIGHT * sift->share) / (sift->tests + SHARE_WEIGHT);
+	double		local = (passes + SHARE_WEIGHT * sift->share) / (sift->tests + SHARE_WEIGHT);
 	double		part = sift->share < 1 ? Min(log(Min(local, 1)) / log(sift->share), 1) : 0;
 
 	/* what was tested on the way to the query was less near, and so passed less */
@@ -476,7 +444,7 @@ rareness(const VecIdxSift *sift)
 static float
 local_stretch(const VecIdxSift *sift, float sparse)
 {
-	return sift->dense + (float) rareness(sift) * (sparse - sift->dense);
+	return sift->dense + (float) rareness(sift, sift->passes) * (sparse - sift->dense);
 }
 
 /* Sets the rule for what has been met up to now; tells if that makes the search go farther. */
@@ -512,13 +480,24 @@ make_sure(VecIdxSift *sift, const VecIdxStop *stop)
 	return true;
 }
 
-/* Will it cost less to go on? */
+/* Will a wide sift cost less, even if a deviation fewer would have passed? */
 static bool
-promises(const VecIdxSift *sift, double cost)
+wide_promises(const VecIdxSift *sift, double cost)
 {
-	double		expansions = sift->expansions + rareness(sift) * (sift->expansions_among - sift->expansions);
+	double		rare = rareness(sift, Max(sift->passes - sqrt(sift->passes), 0));
+	double		expansions = sift->expansions + rare * (sift->expansions_among - sift->expansions);
 
-	return vecidx_sift_expected(sift->store, expansions) < cost;
+	return PROMISE * vecidx_price_wide(&sift->prices, expansions) < cost;
+}
+
+/* Is a sift that probes to give up?  It asks again whenever it has tested twice as many. */
+static bool
+probe_fails(VecIdxSift *sift, double cost)
+{
+	if (!sift->probing || sift->tests < sift->probe_at)
+		return false;
+	sift->probe_at = 2 * sift->tests;
+	return !wide_promises(sift, cost);
 }
 
 /* What passes is elsewhere. */
@@ -541,17 +520,11 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (vecidx_sift_cost(sift) > cost)
+		if (cost_up_to_now(sift) > cost || probe_fails(sift, cost))
 			return VECIDX_SIFT_DEAR;
-		if (sift->probing && sift->tests >= PROBE_TESTS)
-		{
-			if (!promises(sift, cost))
-				return VECIDX_SIFT_DEAR;
-			sift->probing = false;
-		}
 		if (is_lost(sift))
 		{
-			if (narrow_expected(sift) > cost)
+			if (!narrow_promises(sift, cost))
 				return VECIDX_SIFT_DEAR;
 			sift->narrow = true;
 			set_rule(sift, stop);
@@ -575,6 +548,7 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 	sift->store = store;
 	sift->predicate = predicate;
 	sift->share = Min(sample->share, 1);
+	sift->probe_at = PROBE_TESTS;
 	sift->twins = store->handle->state.extensions > 0;
 	if (predicate->tests > 0)
 		sift->first_field = predicate->test[0].column;

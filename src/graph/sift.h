@@ -19,8 +19,8 @@
  * A sift begins wide, and becomes narrow when it meets few nodes that pass.
  *
  * A sift that probes is begun before a pass, where that is dear: it goes on only
- * if what passes turns out to be so much more frequent near the query than
- * elsewhere that few expansions find it.
+ * as long as what passes is so much more frequent near the query than elsewhere
+ * that few expansions will find it.
  *
  * The search's found nodes all pass, or may pass: whoever takes their rows
  * looks again, under lock.
@@ -29,6 +29,7 @@
 #define VECIDX_SIFT_H
 
 #include "filter/predicate.h"
+#include "graph/price.h"
 #include "graph/search.h"
 #include "graph/store.h"
 
@@ -53,7 +54,8 @@ typedef struct VecIdxSift
 	VecIdxPredicate *predicate;
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
 
-	/* set by the caller */
+	/* set by the caller before it runs */
+	VecIdxPrices prices;
 	float		dense;			/* stretch of the rule where all nodes pass */
 	bool		unsure;			/* whether the rule's stretch is enough */
 	double		expansions;		/* that an unfiltered search for as many makes */
@@ -65,6 +67,7 @@ typedef struct VecIdxSift
 	uint8	   *row;			/* scratch */
 
 	bool		narrow;
+	uint64		probe_at;		/* tests after which a sift that probes asks whether to go on */
 	int			added;			/* times that slack was added, to make sure */
 	uint32		gains;			/* nodes that came among the nearest since */
 	VecIdxHeap	bridges;		/* nodes that fail and may be expanded, by estimate */
@@ -94,21 +97,13 @@ typedef enum VecIdxSifted
 } VecIdxSifted;
 
 /*
- * Searches on until the rule says stop, or all that the sift has cost exceeds
- * "cost".  The rule's stretch is that for as many of all nodes as the wanted
+ * Searches on until the rule says stop, or all that the sift has cost (by its
+ * prices) exceeds "cost".  The rule's stretch is that for as many of all nodes as the wanted
  * ones would be among if what passes were evenly spread.
  */
 extern VecIdxSifted vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost);
 
-/*
- * Costs, in nanoseconds of a machine that has all pages in memory: what the
- * sift has cost; what a wide one with so many expansions will; what one that
- * is probing does until it gives up; what a pass over all nodes does, that
- * estimates a share of them.
- */
-extern double vecidx_sift_cost(const VecIdxSift *sift);
-extern double vecidx_sift_expected(const VecIdxStore *store, double expansions);
-extern double vecidx_probe_expected(const VecIdxStore *store);
-extern double vecidx_pass_expected(const VecIdxStore *store, const VecIdxPredicate *predicate, double share);
+/* What a sift that probes costs until it gives up. */
+extern double vecidx_sift_probe_cost(const VecIdxPrices *prices);
 
 #endif							/* VECIDX_SIFT_H */

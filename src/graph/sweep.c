@@ -50,11 +50,75 @@ typedef struct Kept
 	float		worst;			/* farther ones are not kept */
 } Kept;
 
-/* Keeps the nearest "room" of twice as many; the largest estimate kept bounds what is offered from then on. */
+static inline void
+swap(VecIdxCandidate *a, VecIdxCandidate *b)
+{
+	VecIdxCandidate c = *a;
+
+	*a = *b;
+	*b = c;
+}
+
+/* Of three places the one whose candidate is neither the nearest nor the farthest. */
+static uint32
+middle_of(const VecIdxCandidate *candidate, uint32 a, uint32 b, uint32 c)
+{
+	if (compare_estimates(&candidate[a], &candidate[b]) > 0)
+	{
+		uint32		d = a;
+
+		a = b;
+		b = d;
+	}
+	if (compare_estimates(&candidate[b], &candidate[c]) <= 0)
+		return b;
+	return compare_estimates(&candidate[a], &candidate[c]) > 0 ? a : c;
+}
+
+/* Moves those nearer than one of them, which comes to stand behind these, to the front; returns its place. */
+static uint32
+split(VecIdxCandidate *candidate, uint32 count)
+{
+	uint32		nearer = 0;
+
+	swap(&candidate[middle_of(candidate, 0, count / 2, count - 1)], &candidate[count - 1]);
+	for (uint32 i = 0; i < count - 1; i++)
+	{
+		if (compare_estimates(&candidate[i], &candidate[count - 1]) < 0)
+			swap(&candidate[i], &candidate[nearer++]);
+	}
+	swap(&candidate[nearer], &candidate[count - 1]);
+	return nearer;
+}
+
+/* Moves the nearest "wanted" to the front, in any order, the farthest of them to the last place (Hoare's find). */
+static void
+select_nearest(VecIdxCandidate *candidate, uint32 count, uint32 wanted)
+{
+	while (count > 1)
+	{
+		uint32		place;
+
+		CHECK_FOR_INTERRUPTS();
+		place = split(candidate, count);
+		if (place == wanted - 1)
+			return;
+		if (place >= wanted)
+		{
+			count = place;
+			continue;
+		}
+		candidate += place + 1;
+		count -= place + 1;
+		wanted -= place + 1;
+	}
+}
+
+/* Keeps the nearest "room" of those there are, which are more; the largest estimate kept bounds what is offered from then on. */
 static void
 halve(Kept *kept)
 {
-	qsort(kept->candidate, kept->count, sizeof(VecIdxCandidate), compare_estimates);
+	select_nearest(kept->candidate, kept->count, kept->room);
 	kept->count = kept->room;
 	kept->worst = kept->candidate[kept->room - 1].estimate;
 }
