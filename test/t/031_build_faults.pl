@@ -353,7 +353,7 @@ is(scalar @passing_now, scalar @passing, 'crashes: no shared memory is left');
 # A build takes the memory that is foretold, here much of it for lists: what
 # the server needs for itself and the team is within the slack.  What was seen
 # is the most at any of many moments, so the build was seen at its widest.
-my $slack = 8 * 1024 * 1024;
+my $slack = 4 * 1024 * 1024;
 my ($foretold, $parts) = split /\|/, $node->safe_psql('postgres', <<EOT);
 CREATE TABLE roomy (embedding real[]) WITH (parallel_workers = 2);
 INSERT INTO roomy SELECT random_vector($dimensions) FROM generate_series(1, 20000);
