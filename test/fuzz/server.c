@@ -47,6 +47,7 @@
 #include "am/tally.h"
 #include "compat.h"
 #include "fuzz.h"
+#include "shared/state.h"
 #include "type/type.h"
 
 #define MOST_BLOCKS	4096
@@ -826,6 +827,18 @@ vecidx_phases_init(VecIdxPhases *phases, Relation index, int level)
 void
 vecidx_phases_next(VecIdxPhases *phases, const char *name)
 {
+}
+
+/* There is one session, which is shown what it has posted itself. */
+void *
+vecidx_shared_try(VecIdxSection section, Size size, void (*init) (void *address, Size size))
+{
+	static void *board = NULL;
+
+	if (board == NULL)
+		board = malloc(size);
+	init(board, size);
+	return board;
 }
 
 void
