@@ -151,7 +151,6 @@ make_cells(VecIdxBuild *build)
 	read_points(build, vecidx_load_uppers(&build->load), VECIDX_STEP_UPPER);
 	allocate_levels(build, 1, VECIDX_MAX_LEVEL);
 	make_levels(build);
-	vecidx_build_run(build, VECIDX_STEP_END_LISTS);
 }
 
 void
@@ -172,4 +171,6 @@ vecidx_build_graph(VecIdxBuild *build)
 		make_whole(build);
 	else
 		make_cells(build);
+	/* a helper lets go of the pools as it begins a step: this one, before rows are kept where they were */
+	vecidx_build_run(build, VECIDX_STEP_END_LISTS);
 }

@@ -12,6 +12,7 @@
 #include "am/load.h"
 #include "am/plan.h"
 #include "am/roll.h"
+#include "graph/calibrate.h"
 #include "graph/levels.h"
 #include "page/layout.h"
 
@@ -23,6 +24,9 @@
 
 /* Points of a cell at least, on average. */
 #define CELL_POINTS			1000
+
+/* One row in so many is held back at most. */
+#define HELD_SHARE			16
 
 static VecIdxRerank
 choose_rerank(VecIdxMetric metric, int option, int dimensions)
@@ -71,6 +75,12 @@ vecidx_plan_fixed(const VecIdxOptions *options, VecIdxMetric metric, const VecId
 		vecidx_quant_choose(&nothing, &evidence);
 		take_evidence(fixed, &evidence);
 	}
+}
+
+int
+vecidx_plan_queries(double rows)
+{
+	return (int) Min(VECIDX_CALIBRATE_QUERIES, rows / HELD_SHARE);
 }
 
 float *
@@ -146,16 +156,16 @@ vecidx_plan_sketches(const VecIdxTableSample *sample, const VecIdxSketcher *sket
 	return sketches;
 }
 
-double
-vecidx_plan_point_bytes(const VecIdxMetaFixed *fixed, int width)
+/* Bytes of memory for a point while level 0 is made, with sketches of that width and lists up to a level. */
+static double
+point_bytes(const VecIdxMetaFixed *fixed, int width, int highest)
 {
-	VecIdxLevelPlan level = {.m = fixed->m, .lowest = 0, .highest = 0};
+	VecIdxLevelPlan levels = {.m = fixed->m,.effort = vecidx_weave_effort(fixed->m, fixed->ef_construction)};
 	uint32		many = 65536;
 
-	level.effort = vecidx_weave_effort(fixed->m, fixed->ef_construction);
-	level.nodes[0] = many;
-	return (double) (vecidx_points_size(width, many) + vecidx_levels_list_size(&level) +
-					 vecidx_levels_pool_size(&level)) / many;
+	vecidx_levels_expect(&levels, many, highest);
+	return (double) (vecidx_points_size(width, many) + vecidx_levels_list_size(&levels) +
+					 vecidx_levels_pool_size(&levels)) / many;
 }
 
 /* As few cells as leave none, by the sample, with more than "points" points; one more at a time, then many. */
@@ -182,10 +192,9 @@ vecidx_plan_cells(const VecIdxTableSample *sample, const VecIdxSketcher *sketche
 				  VecIdxCells *cells)
 {
 	double		memory = maintenance_work_mem * 1024.0;
-	double		point = vecidx_plan_point_bytes(fixed, sketcher->width);
 	double		rows = Max(sample->total, sample->count);
-	double		needed = rows * (point + VECIDX_ROLL_BYTES);
-	double		points = Max(memory - rows * VECIDX_ROLL_BYTES, memory / 4) / point;
+	double		needed = rows * (point_bytes(fixed, sketcher->width, VECIDX_MAX_LEVEL) + VECIDX_ROLL_BYTES);
+	double		points = Max(memory - rows * VECIDX_ROLL_BYTES, memory / 4) / point_bytes(fixed, sketcher->width, 0);
 	int8	   *sketches = vecidx_plan_sketches(sample, sketcher, NULL);
 
 	cells->width = sketcher->width;

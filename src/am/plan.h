@@ -18,6 +18,9 @@
 extern void vecidx_plan_fixed(const VecIdxOptions *options, VecIdxMetric metric, const VecIdxFilterShape *shape,
 							  int dimensions, VecIdxMetaFixed *fixed);
 
+/* Rows of a table with so many that a build holds back, to calibrate with. */
+extern int	vecidx_plan_queries(double rows);
+
 /* All that follows wants a sample with rows. */
 
 extern float *vecidx_plan_centroid(const VecIdxTableSample *sample);
@@ -29,9 +32,6 @@ extern VecIdxSketcher *vecidx_plan_sketcher(const VecIdxTableSample *sample, Vec
 
 /* The sample's sketches; their keys, if wanted, are palloc'd, too. */
 extern int8 *vecidx_plan_sketches(const VecIdxTableSample *sample, const VecIdxSketcher *sketcher, VecIdxSketchKey **keys);
-
-/* Bytes of memory for a point while level 0 is made, with sketches of that width. */
-extern double vecidx_plan_point_bytes(const VecIdxMetaFixed *fixed, int width);
 
 /*
  * Cuts space into as few cells as let a build stay within maintenance_work_mem.

@@ -9,9 +9,6 @@
 #include "options.h"
 #include "page/filter.h"
 
-/* At most one row in so many is held back to calibrate with. */
-#define HELD_SHARE			16
-
 /* Fills in all that can be known without rows; the bits are chosen by the dimensions alone. */
 void
 vecidx_build_fixed(Relation index, int dimensions, VecIdxMetaFixed *fixed)
@@ -74,7 +71,7 @@ static void
 prepare_truth(VecIdxBuild *build)
 {
 	const VecIdxTableSample *sample = &build->sample;
-	int			count = Min(Min(VECIDX_CALIBRATE_QUERIES, sample->count), (int) (sample->total / HELD_SHARE));
+	int			count = Min(vecidx_plan_queries(sample->total), sample->count);
 
 	if (sample->seen >= VECIDX_CALIBRATE_MIN_ROWS)
 		build->plan.truth = vecidx_sample_queries(sample, build->plan.type->metric, count);

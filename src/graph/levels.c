@@ -12,6 +12,33 @@
 /* One in so many nodes of a level can be raised to the next at most. */
 #define RAISED_SHARE	4
 
+/* Room for the nodes that are there, and on upper levels for those that will be raised. */
+static void
+make_room(VecIdxLevelPlan *plan, int highest)
+{
+	plan->room[plan->lowest] = plan->nodes[plan->lowest];
+	for (int level = plan->lowest + 1; level <= highest; level++)
+		plan->room[level] = plan->nodes[level] + plan->room[level - 1] / RAISED_SHARE;
+}
+
+void
+vecidx_levels_expect(VecIdxLevelPlan *plan, uint32 points, int highest)
+{
+	uint32		nodes = points;
+
+	memset(plan->nodes, 0, sizeof(plan->nodes));
+	memset(plan->room, 0, sizeof(plan->room));
+	plan->lowest = 0;
+	plan->highest = -1;
+	for (int level = 0; level <= highest && nodes > 0; level++)
+	{
+		plan->nodes[level] = nodes;
+		plan->highest = level;
+		nodes /= plan->m;
+	}
+	make_room(plan, highest);
+}
+
 void
 vecidx_levels_count(VecIdxLevelPlan *plan, const VecIdxPoints *points, int lowest, int highest)
 {
@@ -30,9 +57,7 @@ vecidx_levels_count(VecIdxLevelPlan *plan, const VecIdxPoints *points, int lowes
 			plan->highest = Max(plan->highest, level);
 		}
 	}
-	plan->room[lowest] = plan->nodes[lowest];
-	for (int level = lowest + 1; level <= highest; level++)
-		plan->room[level] = plan->nodes[level] + plan->room[level - 1] / RAISED_SHARE;
+	make_room(plan, highest);
 }
 
 bool

@@ -26,6 +26,9 @@ typedef struct VecIdxLevels
 	VecIdxWeave level[VECIDX_MAX_LEVEL + 1];
 } VecIdxLevels;
 
+/* As many nodes from level 0 to at most highest as so many points are likely to make; m and effort are set. */
+extern void vecidx_levels_expect(VecIdxLevelPlan *plan, uint32 points, int highest);
+
 /* Counts the nodes from level lowest to at most highest; m and effort are set. */
 extern void vecidx_levels_count(VecIdxLevelPlan *plan, const VecIdxPoints *points, int lowest, int highest);
 

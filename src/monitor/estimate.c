@@ -62,7 +62,6 @@ PG_FUNCTION_INFO_V1(vecidx_estimate);
  */
 #define PAIRS_A_ROW			24000.0
 #define PAIRS_A_QUERY		4.5e5
-#define HELD_SHARE			16	/* at most one row in so many is a query */
 
 /* Sketches and rows that are multiplied with each other to see how long that takes; the fastest of several rounds counts. */
 #define TIMED_SKETCHES		256
@@ -375,21 +374,25 @@ static double
 build_seconds(const Estimate *estimate)
 {
 	double		rows = estimate->sample.total;
-	double		queries = rows < VECIDX_CALIBRATE_MIN_ROWS ? 0 : Min(VECIDX_CALIBRATE_QUERIES, floor(rows / HELD_SHARE));
+	double		queries = rows < VECIDX_CALIBRATE_MIN_ROWS ? 0 : vecidx_plan_queries(rows);
 
 	return rows * (estimate->read_seconds + estimate->encode_seconds + queries * estimate->query_seconds) +
 		(rows * Min(PAIRS_A_ROW, rows) + queries * PAIRS_A_QUERY) * estimate->pair_seconds;
 }
 
-/* What calibration aims at; small tables are looked at as a whole. */
+/*
+ * What calibration aims at, so that other queries reach the target: the sample
+ * has no say in it but by the number of rows.  Of small tables all rows are
+ * looked at.
+ */
 static double
-expected_recall(const Estimate *estimate, double target)
+aimed_recall(const Estimate *estimate, double target)
 {
 	double		rows = estimate->sample.total;
 
 	if (rows <= VECIDX_CALIBRATE_MIN_ROWS)
 		return 1;
-	return vecidx_calibrate_aim(target, VECIDX_CALIBRATE_QUERIES * CALIBRATE_K);
+	return vecidx_calibrate_aim(target, (double) vecidx_plan_queries(rows) * CALIBRATE_K);
 }
 
 static Datum
@@ -417,7 +420,7 @@ make_row(FunctionCallInfo fcinfo, const Estimate *estimate)
 	values[n++] = Int32GetDatum(cells.count);
 	values[n++] = Float8GetDatum(build_seconds(estimate));
 	values[n++] = Float8GetDatum(target);
-	values[n++] = Float8GetDatum(expected_recall(estimate, target));
+	values[n++] = Float8GetDatum(aimed_recall(estimate, target));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
 }
 

@@ -4,13 +4,14 @@
 # Memory is measured by the session itself, while the statement that is to be
 # measured still runs: what a scan forgot until its statement ends counts too.
 #
-# VECIDX_RESCANS: how often a scan begins again in one statement (100000)
+# VECIDX_RESCANS: how often a scan begins again in one statement (100000; 10000 at least)
 
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
+use List::Util qw(max);
 use Test::More;
 
 use PostgreSQL::Test::Cluster;
@@ -19,7 +20,10 @@ use VecidxSearch;
 use VecidxTest;
 
 my $rescans = $ENV{VECIDX_RESCANS} || 100000;
+die 'VECIDX_RESCANS must be 10000 or more' if $rescans < 10000;
+
 my $errors = int($rescans / 10);
+my $complaints = max(200, int($errors / 10));
 my $executions = int($rescans / 2);
 my $dimensions = 8;
 my $rows = 1500;
@@ -287,14 +291,14 @@ $node->start;
 CREATE TEMP TABLE noted (i int, contexts bigint, process bigint);
 DO \$\$
 BEGIN
-	FOR i IN 1 .. $errors / 10 LOOP
+	FOR i IN 1 .. $complaints LOOP
 		BEGIN
 			PERFORM id FROM items ORDER BY embedding <-> some_vector(i) LIMIT 3;
 			RAISE 'did not fail';
 		EXCEPTION
 			WHEN index_corrupted THEN NULL;
 		END;
-		IF i IN (10, $errors / 100, $errors / 10) THEN
+		IF i IN (10, $complaints / 10, $complaints) THEN
 			INSERT INTO noted SELECT i, context_bytes(), process_bytes();
 		END IF;
 	END LOOP;
