@@ -35,16 +35,16 @@ SELECT * FROM estimate_holds('real_ip_ops', 'quantizer = rabitq2, rerank = half'
 SELECT * FROM estimate_holds('real_l2_ops', 'quantizer=rabitq8,rerank=float,m=32,ef_construction=80');
 
 -- The class and the options may be left out.
-SELECT operator_class, quantizer, rerank, target_recall, aimed_recall BETWEEN 0.95 AND 1 AS aimed,
+SELECT operator_class, quantizer, rerank, target_recall, expected_recall BETWEEN 0.95 AND 1 AS aimed,
 	build_memory BETWEEN 3000 * 300 AND 3000 * 3000 AS memory, build_seconds > 0 AS timed
 FROM vecidx_estimate('estimate_t', 'v');
 SELECT operator_class, dimensions FROM vecidx_estimate('estimate_t', 'v', 'public.real_ip_ops', '');
 SET vecidx.target_recall = 0.8;
-SELECT target_recall, aimed_recall BETWEEN 0.8 AND 0.9 AS aimed FROM vecidx_estimate('estimate_t', 'v');
+SELECT target_recall, expected_recall BETWEEN 0.8 AND 0.9 AS aimed FROM vecidx_estimate('estimate_t', 'v');
 RESET vecidx.target_recall;
 
 -- The fewer queries a build can hold back, the more calibration adds to the target.
-SELECT few.aimed_recall > many.aimed_recall AS more, many.aimed_recall = most.aimed_recall AS same
+SELECT few.expected_recall > many.expected_recall AS more, many.expected_recall = most.expected_recall AS same
 FROM vecidx_estimate('estimate_t', 'v', rows => 2000) AS few, vecidx_estimate('estimate_t', 'v', rows => 100000) AS many,
 	vecidx_estimate('estimate_t', 'v', rows => 10000000) AS most;
 
@@ -60,7 +60,7 @@ SELECT g.rows, g.index_bytes / t.index_bytes::float8 BETWEEN 95 AND 105 AS bytes
 FROM vecidx_estimate('estimate_t', 'v') AS t, vecidx_estimate('estimate_t', 'v', rows => 300000) AS g;
 RESET maintenance_work_mem;
 -- and a small one, which is looked at as a whole
-SELECT rows, aimed_recall FROM vecidx_estimate('estimate_t', 'v', rows => 900);
+SELECT rows, expected_recall FROM vecidx_estimate('estimate_t', 'v', rows => 900);
 
 -- NULLs are not indexed; other kinds of tables.
 CREATE TABLE estimate_few AS SELECT CASE WHEN i % 2 = 0 THEN test_vector(i, 5) END AS v FROM generate_series(1, 40) i;

@@ -81,10 +81,10 @@ CREATE FUNCTION vecidx_estimate("table" regclass, "column" name, opclass text DE
 		INOUT rows bigint DEFAULT NULL,
 		OUT dimensions integer, OUT operator_class text, OUT quantizer text, OUT rerank text, OUT index_bytes bigint,
 		OUT hot_bytes bigint, OUT build_memory bigint, OUT build_parts integer, OUT build_seconds float8,
-		OUT target_recall float8, OUT aimed_recall float8)
+		OUT target_recall float8, OUT expected_recall float8)
 	AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE COST 100000;
 COMMENT ON FUNCTION vecidx_estimate(regclass, name, text, text, bigint) IS
-	'what a vecidx index of a column would be, by a sample of its rows; aimed_recall is what its build would calibrate searches for, not a measurement';
+	'what a vecidx index of a column would be, by a sample of its rows; expected_recall is what its build would calibrate searches for, not a measurement';
 
 CREATE FUNCTION vecidx_residency(index regclass)
 	RETURNS TABLE (kind text, pages bigint, bytes bigint, buffer_bytes bigint, cache_bytes bigint)

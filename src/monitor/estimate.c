@@ -386,7 +386,7 @@ build_seconds(const Estimate *estimate)
  * looked at.
  */
 static double
-aimed_recall(const Estimate *estimate, double target)
+expected_recall(const Estimate *estimate, double target)
 {
 	double		rows = estimate->sample.total;
 
@@ -420,7 +420,7 @@ make_row(FunctionCallInfo fcinfo, const Estimate *estimate)
 	values[n++] = Int32GetDatum(cells.count);
 	values[n++] = Float8GetDatum(build_seconds(estimate));
 	values[n++] = Float8GetDatum(target);
-	values[n++] = Float8GetDatum(aimed_recall(estimate, target));
+	values[n++] = Float8GetDatum(expected_recall(estimate, target));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), values, nulls));
 }
 
