@@ -330,16 +330,23 @@ find_effort(const DistanceScan *state, uint32 wanted)
 /*
  * A pass is what large tables get, too, and goes by the factor that calibration
  * found for searches.  But what passes may lie far from the query, where more
- * nodes are at about the same distance: so the bounds are so much wider.
+ * nodes are at about the same distance: so the bounds are so much wider, and at
+ * least so wide.  (With 0.6 of the bound, recall@100 of what is far from the
+ * query was 0.92 to 0.94 on fashion-mnist, with 0.9 it was 0.98, in a tenth
+ * more time.)
  */
 #define PASS_CAUTION	2.0f
+#define PASS_LEAST		0.9f
 
 static float
 sweep_factor(const DistanceScan *state)
 {
+	float		factor;
+
 	if (state->filter == NULL || state->handle->state.nodes <= SWEEP_NODES)
 		return VECIDX_SWEEP_FACTOR;
-	return Min(PASS_CAUTION * find_effort(state, next_batch_end(state)).factor, VECIDX_SWEEP_FACTOR);
+	factor = PASS_CAUTION * find_effort(state, next_batch_end(state)).factor;
+	return Min(Max(factor, PASS_LEAST), VECIDX_SWEEP_FACTOR);
 }
 
 static void

@@ -82,7 +82,7 @@ vecidx_sift_probe_cost(const VecIdxPrices *prices)
 }
 
 /* What passes and is elsewhere takes so many times the expansions of what is near. */
-#define NARROW_TIMES	16
+#define NARROW_TIMES	40
 
 /* Is a narrow sift worth while? */
 static bool
