@@ -18,6 +18,9 @@
 /* What a pass costs is sure; what a sift will is not, so it has to promise to cost this many times less. */
 #define PROMISE			2.5
 
+/* A pass that costs no more nanoseconds is always made: it finds more than a sift, and who waits for it does not notice. */
+#define PASS_CHEAP		100000.0
+
 /* A look at whether what passes is near the query is worth while before a pass that costs so many times as much. */
 #define PROBE_WORTH		5.0
 
@@ -83,7 +86,7 @@ vecidx_scan_filter_among(const VecIdxScanFilter *filter, const VecIdxStore *stor
 bool
 vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const VecIdxEffort *effort, uint32 wanted)
 {
-	if (is_much(filter, store, wanted))
+	if (is_much(filter, store, wanted) || filter->pass_cost <= PASS_CHEAP)
 		return false;
 	filter->probing = PROMISE * vecidx_price_wide(&filter->prices, effort->expanded) >= filter->pass_cost;
 	return !filter->probing || PROBE_WORTH * vecidx_sift_probe_cost(&filter->prices) < filter->pass_cost;
