@@ -83,7 +83,7 @@ OBJS = \
 	src/graph/store.o \
 	src/graph/entry.o \
 	src/graph/rank.o \
-	src/graph/sweep.o \
+	src/graph/select.o src/graph/sweep.o \
 	src/graph/price.o src/graph/sift.o \
 	src/graph/effort.o \
 	src/graph/screen.o \

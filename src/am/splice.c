@@ -214,57 +214,51 @@ splice_lists(VecIdxVacuum *vacuum, Lists *lists)
 	MemoryContextReset(vacuum->work);
 }
 
+/* What a pass does with the slot at a place of the page that has been copied: adds its list, if that names tombstones. */
+typedef void (*VisitSlot) (VecIdxVacuum *vacuum, Lists *lists, uint32 place);
+
 static void
-splice_ground(VecIdxVacuum *vacuum, uint32 nodes)
+visit_ground(VecIdxVacuum *vacuum, Lists *lists, uint32 place)
 {
-	uint32		first = 0;
+	const VecIdxAdjacencySlot *slot = vecidx_vacuum_slot(vacuum, VECIDX_RUN_ADJACENCY, place);
 
-	while (first < nodes)
-	{
-		uint32		count = vecidx_vacuum_copy(vacuum, VECIDX_RUN_ADJACENCY, first, nodes);
-		Lists		lists;
-
-		begin_lists(vacuum, &lists, first, count);
-		for (uint32 i = 0; i < count; i++)
-		{
-			const VecIdxAdjacencySlot *slot = vecidx_vacuum_slot(vacuum, VECIDX_RUN_ADJACENCY, i);
-
-			lists.levels[i] = 0;
-			if (slot->state == VECIDX_LIVE && vacuum->heir == VECIDX_NONE)
-				vacuum->heir = slot->node;
-			if (names_dead(vacuum, slot))
-				add_list(vacuum, &lists, VECIDX_RUN_ADJACENCY, slot->node, slot->node);
-		}
-		splice_lists(vacuum, &lists);
-		first += count;
-	}
+	lists->levels[place] = 0;
+	if (slot->state == VECIDX_LIVE && vacuum->heir == VECIDX_NONE)
+		vacuum->heir = slot->node;
+	if (names_dead(vacuum, slot))
+		add_list(vacuum, lists, VECIDX_RUN_ADJACENCY, slot->node, slot->node);
 }
 
 static void
-splice_uppers(VecIdxVacuum *vacuum, uint32 uppers)
+visit_upper(VecIdxVacuum *vacuum, Lists *lists, uint32 place)
+{
+	const VecIdxUpperSlot *slot = vecidx_vacuum_slot(vacuum, VECIDX_RUN_UPPER, place);
+
+	lists->levels[place] = slot->level;
+	if (slot->state == VECIDX_LIVE && !vecidx_vacuum_dead(vacuum, slot->node) && slot->level > vacuum->heir_level)
+	{
+		vacuum->heir = slot->node;
+		vacuum->heir_upper = lists->first + place;
+		vacuum->heir_level = slot->level;
+	}
+	if (upper_names_dead(vacuum, slot))
+		add_list(vacuum, lists, VECIDX_RUN_UPPER, lists->first + place, slot->node);
+}
+
+/* Page by page, the slots below "end". */
+static void
+splice_run(VecIdxVacuum *vacuum, VecIdxRunKind run, uint32 end, VisitSlot visit)
 {
 	uint32		first = 0;
 
-	while (first < uppers)
+	while (first < end)
 	{
-		uint32		count = vecidx_vacuum_copy(vacuum, VECIDX_RUN_UPPER, first, uppers);
+		uint32		count = vecidx_vacuum_copy(vacuum, run, first, end);
 		Lists		lists;
 
 		begin_lists(vacuum, &lists, first, count);
 		for (uint32 i = 0; i < count; i++)
-		{
-			const VecIdxUpperSlot *slot = vecidx_vacuum_slot(vacuum, VECIDX_RUN_UPPER, i);
-
-			lists.levels[i] = slot->level;
-			if (slot->state == VECIDX_LIVE && !vecidx_vacuum_dead(vacuum, slot->node) && slot->level > vacuum->heir_level)
-			{
-				vacuum->heir = slot->node;
-				vacuum->heir_upper = first + i;
-				vacuum->heir_level = slot->level;
-			}
-			if (upper_names_dead(vacuum, slot))
-				add_list(vacuum, &lists, VECIDX_RUN_UPPER, first + i, slot->node);
-		}
+			visit(vacuum, &lists, i);
 		splice_lists(vacuum, &lists);
 		first += count;
 	}
@@ -276,8 +270,8 @@ vecidx_splice_lists(VecIdxVacuum *vacuum, const VecIdxMetaState *before)
 	vacuum->heir = VECIDX_NONE;
 	vacuum->heir_upper = VECIDX_NONE;
 	vacuum->heir_level = 0;
-	splice_ground(vacuum, before->nodes);
-	splice_uppers(vacuum, before->uppers);
+	splice_run(vacuum, VECIDX_RUN_ADJACENCY, before->nodes, visit_ground);
+	splice_run(vacuum, VECIDX_RUN_UPPER, before->uppers, visit_upper);
 }
 
 bool

@@ -72,7 +72,7 @@ expected_hops(const VecIdxStore *store, double share)
 static double
 cost_up_to_now(const VecIdxSift *sift)
 {
-	return sift->store->estimates * sift->prices.estimate + sift->tests * sift->prices.test + sift->lists * sift->prices.list;
+	return sift->store->estimates * sift->prices->estimate + sift->tests * sift->prices->test + sift->lists * sift->prices->list;
 }
 
 double
@@ -90,7 +90,7 @@ narrow_promises(const VecIdxSift *sift, double cost)
 {
 	double		lists = 1 + expected_hops(sift->store, sift->share);
 
-	return PROMISE * vecidx_price_narrow(&sift->prices, NARROW_TIMES * sift->expansions, lists, sift->share) < cost;
+	return PROMISE * vecidx_price_narrow(sift->prices, NARROW_TIMES * sift->expansions, lists, sift->share) < cost;
 }
 
 /* Sampling */
@@ -487,7 +487,7 @@ wide_promises(const VecIdxSift *sift, double cost)
 	double		rare = rareness(sift, Max(sift->passes - sqrt(sift->passes), 0));
 	double		expansions = sift->expansions + rare * (sift->expansions_among - sift->expansions);
 
-	return PROMISE * vecidx_price_wide(&sift->prices, expansions) < cost;
+	return PROMISE * vecidx_price_wide(sift->prices, expansions) < cost;
 }
 
 /* Is a sift that probes to give up?  It asks again whenever it has tested twice as many. */

@@ -55,7 +55,7 @@ typedef struct VecIdxSift
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
 
 	/* set by the caller before it runs */
-	VecIdxPrices prices;
+	const VecIdxPrices *prices;
 	float		dense;			/* stretch of the rule where all nodes pass */
 	bool		unsure;			/* whether the rule's stretch is enough */
 	double		expansions;		/* that an unfiltered search for as many makes */

@@ -10,6 +10,7 @@
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
 
+#include "graph/select.h"
 #include "graph/sweep.h"
 #include "page/filter.h"
 
@@ -30,17 +31,6 @@ vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node)
 		sweep->returned[node / 8] |= 1 << node % 8;
 }
 
-static int
-compare_estimates(const void *a, const void *b)
-{
-	const VecIdxCandidate *x = a;
-	const VecIdxCandidate *y = b;
-
-	if (x->estimate != y->estimate)
-		return x->estimate < y->estimate ? -1 : 1;
-	return (x->node > y->node) - (x->node < y->node);
-}
-
 /* The nearest candidates of a pass: room for twice as many as are kept. */
 typedef struct Kept
 {
@@ -50,75 +40,11 @@ typedef struct Kept
 	float		worst;			/* farther ones are not kept */
 } Kept;
 
-static inline void
-swap(VecIdxCandidate *a, VecIdxCandidate *b)
-{
-	VecIdxCandidate c = *a;
-
-	*a = *b;
-	*b = c;
-}
-
-/* Of three places the one whose candidate is neither the nearest nor the farthest. */
-static uint32
-middle_of(const VecIdxCandidate *candidate, uint32 a, uint32 b, uint32 c)
-{
-	if (compare_estimates(&candidate[a], &candidate[b]) > 0)
-	{
-		uint32		d = a;
-
-		a = b;
-		b = d;
-	}
-	if (compare_estimates(&candidate[b], &candidate[c]) <= 0)
-		return b;
-	return compare_estimates(&candidate[a], &candidate[c]) > 0 ? a : c;
-}
-
-/* Moves those nearer than one of them, which comes to stand behind these, to the front; returns its place. */
-static uint32
-split(VecIdxCandidate *candidate, uint32 count)
-{
-	uint32		nearer = 0;
-
-	swap(&candidate[middle_of(candidate, 0, count / 2, count - 1)], &candidate[count - 1]);
-	for (uint32 i = 0; i < count - 1; i++)
-	{
-		if (compare_estimates(&candidate[i], &candidate[count - 1]) < 0)
-			swap(&candidate[i], &candidate[nearer++]);
-	}
-	swap(&candidate[nearer], &candidate[count - 1]);
-	return nearer;
-}
-
-/* Moves the nearest "wanted" to the front, in any order, the farthest of them to the last place (Hoare's find). */
-static void
-select_nearest(VecIdxCandidate *candidate, uint32 count, uint32 wanted)
-{
-	while (count > 1)
-	{
-		uint32		place;
-
-		CHECK_FOR_INTERRUPTS();
-		place = split(candidate, count);
-		if (place == wanted - 1)
-			return;
-		if (place >= wanted)
-		{
-			count = place;
-			continue;
-		}
-		candidate += place + 1;
-		count -= place + 1;
-		wanted -= place + 1;
-	}
-}
-
 /* Keeps the nearest "room" of those there are, which are more; the largest estimate kept bounds what is offered from then on. */
 static void
 halve(Kept *kept)
 {
-	select_nearest(kept->candidate, kept->count, kept->room);
+	vecidx_select_nearest(kept->candidate, kept->count, kept->room);
 	kept->count = kept->room;
 	kept->worst = kept->candidate[kept->room - 1].estimate;
 }
@@ -243,25 +169,37 @@ take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdic
 	}
 }
 
-uint32
-vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first, uint32 skip, uint32 most, uint8 *verdicts)
+/* The same where functions are called: on a copy, made under lock, as they may take long. */
+static uint32
+call_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first, uint32 skip, uint32 most, uint8 *verdicts)
 {
-	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
 	uint64		copy[BLCKSZ / sizeof(uint64)];
 	VecIdxFilterPage page;
 	uint32		count;
 
+	vecidx_filter_lock(handle, first, handle->state.nodes, &page);
+	memcpy(copy, page.fields, VECIDX_PAGE_USABLE);
+	vecidx_filter_close(handle, &page);
+	count = Min(page.count - skip, most);
+	vecidx_predicate_rows(predicate, (uint8 *) copy, handle->layout.run[VECIDX_RUN_FILTER].per_page, skip, count, verdicts);
+	return count;
+}
+
+uint32
+vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first, uint32 skip, uint32 most, uint8 *verdicts)
+{
+	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	VecIdxFilterPage page;
+	uint32		count;
+
+	if (predicate->calling)
+		return call_page(handle, predicate, first, skip, most, verdicts);
 	do
 	{
 		vecidx_filter_open(handle, first, handle->state.nodes, &page);
 		count = Min(page.count - skip, most);
-		if (predicate->calling)
-			memcpy(copy, page.fields, VECIDX_PAGE_USABLE);
-		else
-			vecidx_predicate_rows(predicate, page.fields, per_page, skip, count, verdicts);
+		vecidx_predicate_rows(predicate, page.fields, per_page, skip, count, verdicts);
 	} while (!vecidx_filter_close(handle, &page));
-	if (predicate->calling)
-		vecidx_predicate_rows(predicate, (uint8 *) copy, per_page, skip, count, verdicts);
 	return count;
 }
 

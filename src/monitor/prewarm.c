@@ -258,7 +258,7 @@ reader_next(Reader *reader)
 		   (block = cursor_next(&reader->ahead)) != InvalidBlockNumber)
 		PrefetchBuffer(reader->index, MAIN_FORKNUM, block);
 	block = cursor_next(&reader->cursor);
-	return block == InvalidBlockNumber ? InvalidBuffer : ReadBuffer(reader->index, block);
+	return block == InvalidBlockNumber ? InvalidBuffer : vecidx_buffer_pin(reader->index, block, InvalidBuffer);
 }
 
 static void

@@ -85,25 +85,42 @@ vecidx_damaged(Relation index, const char *what)
 			 errhint("Please REINDEX it.")));
 }
 
-void
-vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first)
+/* What is wrong with a page that is to be of that kind and begin with that slot; NULL if nothing is. */
+static const char *
+find_fault(Page page, VecIdxPageKind kind, uint32 first)
 {
 	PageHeader	header = (PageHeader) page;
 	VecIdxPageTail *tail;
 
 	if (PageIsNew(page))
-		vecidx_corrupted(index, block, "The page was never written");
+		return "The page was never written";
 	if (header->pd_special != BLCKSZ - sizeof(VecIdxPageTail) ||
 		header->pd_lower != header->pd_special || header->pd_upper != header->pd_special ||
 		header->pd_pagesize_version != (BLCKSZ | PG_PAGE_LAYOUT_VERSION))
-		vecidx_corrupted(index, block, "The page header is not that of a vecidx page");
+		return "The page header is not that of a vecidx page";
 	tail = VecIdxPageGetTail(page);
 	if (tail->page_id != VECIDX_PAGE_ID)
-		vecidx_corrupted(index, block, "The page is not a vecidx page");
+		return "The page is not a vecidx page";
 	if (tail->kind != kind)
-		vecidx_corrupted(index, block, "The page is of another kind than expected");
+		return "The page is of another kind than expected";
 	if (tail->first != first)
-		vecidx_corrupted(index, block, "The page belongs elsewhere");
+		return "The page belongs elsewhere";
+	return NULL;
+}
+
+void
+vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first)
+{
+	const char *fault = find_fault(page, kind, first);
+
+	if (fault != NULL)
+		vecidx_corrupted(index, block, fault);
+}
+
+bool
+vecidx_page_fits(Page page, VecIdxPageKind kind, uint32 first)
+{
+	return find_fault(page, kind, first) == NULL;
 }
 
 void

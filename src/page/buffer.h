@@ -99,6 +99,9 @@ extern Buffer vecidx_buffer_share(Relation index, BlockNumber block, VecIdxPageK
 /* The same kind of check for a page that the caller has locked. */
 extern void vecidx_page_check(Relation index, BlockNumber block, Page page, VecIdxPageKind kind, uint32 first);
 
+/* The same without an error, for a page that is peeked at: what never changes in it is looked at. */
+extern bool vecidx_page_fits(Page page, VecIdxPageKind kind, uint32 first);
+
 /* Bytes of a page that are to be changed. */
 typedef struct VecIdxPart
 {

@@ -144,7 +144,8 @@ vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterP
 
 	page->buffer = InvalidBuffer;
 	page->peek = vecidx_peek(handle, block);
-	if (vecidx_peek_valid(handle, &page->peek))
+	if (vecidx_peek_valid(handle, &page->peek) &&
+		vecidx_page_fits((Page) page->peek.page, VECIDX_PAGE_FILTER, first))
 		page->fields = (const uint8 *) page->peek.page + VECIDX_PAGE_START;
 	else
 		lock_page(handle, block, first, page);

@@ -91,8 +91,9 @@ extern void vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row);
  *
  * open does the same without pin and lock, if that can be done.  What was read
  * then counts only if close says so; if not, the page is to be opened again.
- * A row that is being written meanwhile belongs to TIDs that no snapshot sees
- * which was there before.
+ * A row that is being written meanwhile may be half the one and half the other;
+ * it belongs to TIDs that no snapshot sees which was there before.  So a test
+ * may give any verdict on it, but no function may be called with its values.
  */
 typedef struct VecIdxFilterPage
 {
