@@ -182,9 +182,10 @@ check_overrun('build', "$build;", 600, 'DROP INDEX IF EXISTS t_embedding');
 $node->safe_psql('postgres', "DROP INDEX IF EXISTS t_embedding; $build");
 check_index('build');
 
-# The pages of a build that outgrew its memory are written by inserts.
+# A build that its memory does not hold is made cell by cell.
 strike('build beyond maintenance_work_mem', 'pg_cancel_backend',
-	"SET maintenance_work_mem = '1MB'; CREATE INDEX again ON t USING vecidx (embedding real_l2_ops)", delay => 500);
+	"SET maintenance_work_mem = '1MB'; CREATE INDEX again ON t USING vecidx (embedding real_l2_ops)",
+	prepare => 'DROP INDEX IF EXISTS again', delay => 200);
 is($node->safe_psql('postgres', "SELECT to_regclass('again') IS NULL"), 't', 'build beyond maintenance_work_mem: nothing is left');
 
 # Scans: sweeps over everything, walks, and a cursor left in the middle.
