@@ -98,7 +98,7 @@ vecidx_scan_filter_begin(VecIdxScanFilter *filter, VecIdxSearch *search, VecIdxS
 	vecidx_sift_init(&filter->sift, search, store, filter->predicate, &filter->share);
 	filter->sift.prices = &filter->prices;
 	filter->sift.probing = filter->probing;
-	return vecidx_sift_begin(&filter->sift, &filter->share);
+	return vecidx_sift_begin(&filter->sift);
 }
 
 VecIdxSwitch

@@ -95,6 +95,30 @@ narrow_promises(const VecIdxSift *sift, double cost)
 
 /* Sampling */
 
+static inline int
+first_field(const VecIdxPredicate *predicate)
+{
+	return predicate->tests > 0 ? predicate->test[0].column : 0;
+}
+
+/* Has the page of a run and the first field of its rows on their way. */
+static void
+prefetch_run(VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 node)
+{
+	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	int			field = first_field(predicate);
+	uint32		at;
+	VecIdxPeek	peek = vecidx_filter_wanted(handle, node, &at);
+	const char *from;
+
+	if (peek.page == NULL)
+		return;
+	vecidx_peek_prefetch_page(&peek);
+	from = peek.page + VECIDX_PAGE_START + vecidx_filter_place(&handle->shape, field, rows, at);
+	for (uint32 byte = 0; byte < SAMPLE_ROWS * handle->shape.field[field].width; byte += 64)
+		__builtin_prefetch(from + byte);
+}
+
 static void
 sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdxShare *sample)
 {
@@ -120,6 +144,8 @@ vecidx_share_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxShare 
 	uint32		nodes = handle->state.nodes;
 
 	memset(sample, 0, sizeof(VecIdxShare));
+	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
+		prefetch_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS));
 	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
 		sample_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS), sample);
 	sample->share = (sample->passed + 0.25) / (sample->rows + 0.5);
@@ -177,7 +203,7 @@ prefetch_row(VecIdxSift *sift, uint32 node)
 	VecIdxHandle *handle = sift->store->handle;
 	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
 	uint32		at;
-	VecIdxPeek	peek = vecidx_peek_wanted(handle, vecidx_filter_locate(handle, node, &at));
+	VecIdxPeek	peek = vecidx_filter_wanted(handle, node, &at);
 
 	if (unlikely(peek.page == NULL))
 		return;
@@ -385,6 +411,25 @@ expand(VecIdxSift *sift, uint32 node)
 	return gained;
 }
 
+/* What passes and is nearest of the sample; once. */
+static void
+begin_with_sample(VecIdxSift *sift)
+{
+	VecIdxBatch batch;
+
+	batch.count = 0;
+	for (uint32 i = 0; i < sift->sample->seeds; i++)
+	{
+		if (!vecidx_visited_holds(&sift->search->visited, sift->sample->seed[i]))
+			add_to_batch(&batch, sift->sample->seed[i], PASSES);
+	}
+	estimate(sift, &batch);
+	qsort(batch.candidate, batch.count, sizeof(VecIdxCandidate), compare_estimates);
+	for (int i = 0; i < Min(batch.count, SEEDS_MOST); i++)
+		vecidx_search_seed(sift->search, &batch.candidate[i]);
+	sift->sampled = true;
+}
+
 /* Is the nearest bridge to be looked at before the nearest node that passes? */
 static bool
 bridge_leads(const VecIdxSift *sift)
@@ -414,6 +459,11 @@ expand_rest(VecIdxSift *sift)
 {
 	if (vecidx_nearest_full(&sift->search->beam))
 		return false;
+	if (!sift->sampled)
+	{
+		begin_with_sample(sift);
+		return true;
+	}
 	if (sift->bridges.count == 0)
 		recall_spare(sift);
 	if (sift->bridges.count == 0)
@@ -527,6 +577,8 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 			if (!narrow_promises(sift, cost))
 				return VECIDX_SIFT_DEAR;
 			sift->narrow = true;
+			if (!sift->sampled)
+				begin_with_sample(sift);
 			set_rule(sift, stop);
 		}
 		if (bridge_leads(sift))
@@ -547,11 +599,11 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 	sift->search = search;
 	sift->store = store;
 	sift->predicate = predicate;
+	sift->sample = sample;
 	sift->share = Min(sample->share, 1);
 	sift->probe_at = PROBE_TESTS;
 	sift->twins = store->handle->state.extensions > 0;
-	if (predicate->tests > 0)
-		sift->first_field = predicate->test[0].column;
+	sift->first_field = first_field(predicate);
 	sift->row = MemoryContextAlloc(search->context, VECIDX_FILTER_ROOM);
 	sift->spare_room = 256;
 	sift->spare = MemoryContextAlloc(search->context, sift->spare_room * sizeof(VecIdxHeapItem));
@@ -568,23 +620,8 @@ begin_at(VecIdxSift *sift, const VecIdxCandidate *entry)
 		add_bridge(sift, entry);
 }
 
-/* The nearest of the sample. */
-static void
-begin_with_sample(VecIdxSift *sift, const VecIdxShare *sample)
-{
-	VecIdxBatch batch;
-
-	batch.count = 0;
-	for (uint32 i = 0; i < sample->seeds; i++)
-		add_to_batch(&batch, sample->seed[i], PASSES);
-	estimate(sift, &batch);
-	qsort(batch.candidate, batch.count, sizeof(VecIdxCandidate), compare_estimates);
-	for (int i = 0; i < Min(batch.count, SEEDS_MOST); i++)
-		vecidx_search_seed(sift->search, &batch.candidate[i]);
-}
-
 bool
-vecidx_sift_begin(VecIdxSift *sift, const VecIdxShare *sample)
+vecidx_sift_begin(VecIdxSift *sift)
 {
 	VecIdxCandidate entry;
 
@@ -593,6 +630,5 @@ vecidx_sift_begin(VecIdxSift *sift, const VecIdxShare *sample)
 	entry = sift->search->found[0];
 	vecidx_search_reset(sift->search);
 	begin_at(sift, &entry);
-	begin_with_sample(sift, sample);
 	return true;
 }

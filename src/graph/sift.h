@@ -52,6 +52,8 @@ typedef struct VecIdxSift
 	VecIdxSearch *search;
 	VecIdxStore *store;
 	VecIdxPredicate *predicate;
+	const VecIdxShare *sample;
+	bool		sampled;		/* it has been begun with what passes of the sample, too */
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
 
 	/* set by the caller before it runs */
@@ -87,7 +89,7 @@ extern void vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore
 							 const VecIdxShare *sample);
 
 /* Seeds the sift; false for an empty graph. */
-extern bool vecidx_sift_begin(VecIdxSift *sift, const VecIdxShare *sample);
+extern bool vecidx_sift_begin(VecIdxSift *sift);
 
 typedef enum VecIdxSifted
 {

@@ -163,6 +163,8 @@ take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdic
 	{
 		uint64		passing = passing_together(verdict + i);
 
+		if (passing == 0)
+			continue;
 		sweep->passed += pg_popcount64(passing);
 		for (; passing != 0; passing &= passing - 1)
 			take(sweep, first + i + pg_rightmost_one_pos64(passing), coming, kept);

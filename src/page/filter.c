@@ -107,15 +107,46 @@ prefetch_next(VecIdxHandle *handle, uint32 first)
 		vecidx_peek_prefetch_page(&peek);
 }
 
+/*
+ * Has the page that begins with a node's row on its way, or finds out where it
+ * is.  One that is not what it should be is not known after that, so that it is
+ * read under lock, which says so.
+ */
+static void
+announce_page(VecIdxHandle *handle, BlockNumber block, uint32 first)
+{
+	VecIdxPeek	peek;
+
+	if (likely(vecidx_handle_knows(handle, block)))
+		return;
+	vecidx_handle_announce(handle, block);
+	peek = vecidx_peek(handle, block);
+	if (peek.page != NULL && !vecidx_page_fits((Page) peek.page, VECIDX_PAGE_FILTER, first))
+		vecidx_handle_forget(handle, block);
+}
+
+VecIdxPeek
+vecidx_filter_wanted(VecIdxHandle *handle, uint32 node, uint32 *at)
+{
+	BlockNumber block = vecidx_filter_locate(handle, node, at);
+
+	announce_page(handle, block, node - *at);
+	return vecidx_peek(handle, block);
+}
+
 static BlockNumber
 begin_page(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
 {
 	uint32		later = first + PASS_AHEAD * rows_a_page(handle);
 	uint32		at;
+	BlockNumber block;
 
 	CHECK_FOR_INTERRUPTS();
 	if (later < end)
-		vecidx_handle_announce_slot(handle, VECIDX_RUN_FILTER, later);
+	{
+		block = vecidx_filter_locate(handle, later, &at);
+		announce_page(handle, block, later - at);
+	}
 	page->count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, end);
 	if (first + page->count < end)
 		prefetch_next(handle, first + page->count);

@@ -84,6 +84,12 @@ extern void vecidx_filter_peek(VecIdxHandle *handle, uint32 node, uint8 *row);
 extern void vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row);
 
 /*
+ * Where a node's row lies, for a test in its place, and which row of the page it
+ * is; nowhere, if the page is not known to be what it should be.
+ */
+extern VecIdxPeek vecidx_filter_wanted(VecIdxHandle *handle, uint32 node, uint32 *at);
+
+/*
  * For a pass over all nodes: share-locks the page that begins with a node's
  * row, and tells how many rows of ids below "end" it holds and where their
  * fields are (vecidx_filter_place).  Does not look at checksums.  Until it is

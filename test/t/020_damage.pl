@@ -16,6 +16,10 @@
 # VECIDX_DAMAGE_ROUNDS: random damages beside the fixed ones (24)
 # VECIDX_DAMAGE_SEED: seed of their choice (1)
 #
+# Pages of filter rows are tested without being locked.  Damage to a value in them
+# is not noticed, but that the page is another one, or none, is: also where the
+# page was in memory before the index was used.
+#
 # Directory pages are not covered: an index has them beyond some eight million
 # rows.
 
@@ -39,10 +43,16 @@ use constant {
 	ADJACENCY => 5,
 	UPPER => 6,
 	RERANK => 7,
+	FILTER => 8,
 };
 my %kind_name = (
 	META, 'meta', CENTROID, 'centroid', CODE, 'code',
 	ADJACENCY, 'adjacency', UPPER, 'upper', RERANK, 'rerank');
+
+# Tables whose index has filter columns (many, so that few rows fill a page), and the condition that queries have.
+# Most rows of "many" pass, so that a walk under the filter finds them; few of
+# "few", so that all filter rows are passed over.
+my %condition = (many => 'WHERE price >= 100', few => 'WHERE price < 300');
 
 # Kinds of which a damaged page may change the order and the choice of rows.
 my %steers = (CODE, 1);
@@ -92,6 +102,14 @@ CREATE TABLE vectors AS
 CREATE TABLE queries AS SELECT id AS qid, v AS q FROM vectors WHERE id IN (11, 222, 1333, 2444);
 CREATE TABLE fine (id int PRIMARY KEY, v real[]);
 CREATE TABLE coarse (id int PRIMARY KEY, v real[]);
+CREATE TABLE many (id int PRIMARY KEY, v real[], price int DEFAULT 500, a uuid, b uuid, c uuid, d uuid, e uuid, f uuid);
+CREATE TABLE few (LIKE many INCLUDING ALL);
+INSERT INTO many SELECT g * 4000 + id, v[g:] || v[:g - 1], id * 7919 % 1000 FROM vectors, generate_series(1, 3) AS g;
+INSERT INTO few SELECT * FROM many;
+CREATE INDEX many_v ON many USING vecidx (v real_l2_ops, price, a, b, c, d, e, f)
+	WITH (m = 8, rerank = 'float', quantizer = 'rabitq4');
+CREATE INDEX few_v ON few USING vecidx (v real_l2_ops, price, a, b, c, d, e, f)
+	WITH (m = 8, rerank = 'float', quantizer = 'rabitq4');
 INSERT INTO fine SELECT * FROM vectors WHERE id <= 3000;
 INSERT INTO fine SELECT 10000 + n, v FROM vectors, generate_series(1, 40) n WHERE id = 222;
 INSERT INTO coarse SELECT * FROM vectors WHERE id <= 3000;
@@ -104,7 +122,7 @@ INSERT INTO coarse SELECT * FROM vectors WHERE id > 3000;
 VACUUM coarse;
 SQL
 
-my %file = map { $_ => $node->safe_psql('pristine', "SELECT pg_relation_filepath('${_}_v')") } qw(fine coarse);
+my %file = map { $_ => $node->safe_psql('pristine', "SELECT pg_relation_filepath('${_}_v')") } qw(fine coarse many few);
 my $settings = <<'SQL';
 SET enable_seqscan = off;
 SET enable_sort = off;
@@ -127,13 +145,14 @@ for my $limit ('', 'LIMIT 10')
 sub nearest
 {
 	my ($table) = @_;
-	my $exact = $table eq 'fine' ? 1 : 0.97;
+	my $exact = $table eq 'coarse' ? 0.97 : 1;
+	my $condition = $condition{$table} // '';
 
 	return <<"SQL";
 SELECT qid, count(*), count(DISTINCT id), bool_and(d >= before * $exact - 0.00001), string_agg(id::text, ' ' ORDER BY n)
 FROM queries, LATERAL (
 	SELECT id, d, row_number() OVER () AS n, lag(d, 1, 0.0::float8) OVER () AS before
-	FROM (SELECT id, v <-> q AS d FROM $table ORDER BY v <-> q LIMIT 10) AS inner_rows) AS r
+	FROM (SELECT id, v <-> q AS d FROM $table $condition ORDER BY v <-> q LIMIT 10) AS inner_rows) AS r
 GROUP BY qid ORDER BY qid;
 SQL
 }
@@ -142,24 +161,26 @@ SQL
 sub all_rows
 {
 	my ($table) = @_;
+	my $condition = $condition{$table} // '';
 
 	return <<"SQL";
 SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY id))
-FROM (SELECT id FROM $table ORDER BY v <-> (SELECT q FROM queries WHERE qid = 222)) AS r;
+FROM (SELECT id FROM $table $condition ORDER BY v <-> (SELECT q FROM queries WHERE qid = 222)) AS r;
 SQL
 }
 
 sub true_rows
 {
 	my ($table) = @_;
+	my $condition = $condition{$table} // '';
 
-	return "SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY id)) FROM $table;";
+	return "SELECT count(*), md5(string_agg(id::text, ' ' ORDER BY id)) FROM $table $condition;";
 }
 
 # What happens in each copy, in this order: name, statement, and what is to be done before it.
 sub steps
 {
-	my ($table, $repair) = @_;
+	my ($table, %option) = @_;
 	my @steps = (
 		[ nearest => nearest($table) ],
 		[ again => nearest($table) ],
@@ -175,7 +196,8 @@ sub steps
 		[ all_later => all_rows($table) ],
 		[ check_later => "SELECT vecidx_check('${table}_v') > 0;" ]);
 
-	if ($repair)
+	unshift @steps, [ load => "SELECT vecidx_prewarm('${table}_v') > 0;" ] if $option{loaded};
+	if ($option{repair})
 	{
 		push @steps,
 		  [ reindex => "REINDEX INDEX ${table}_v;" ],
@@ -189,8 +211,8 @@ sub steps
 # Runs the steps; returns for each its result, or its SQLSTATE and message with hint.
 sub play
 {
-	my ($database, $table, $repair) = @_;
-	my @steps = steps($table, $repair);
+	my ($database, $table, %option) = @_;
+	my @steps = steps($table, %option);
 	my $script = "\\set VERBOSITY verbose\n$settings";
 	my ($out, $err);
 	my %result;
@@ -287,7 +309,7 @@ my $copies = 0;
 # Makes a copy, lets $damage change the bytes of its index, and plays the script there.
 sub play_damaged
 {
-	my ($table, $repair, $damage) = @_;
+	my ($table, $damage, %option) = @_;
 	my $database = 'copy' . ++$copies;
 	my $result;
 
@@ -304,7 +326,7 @@ sub play_damaged
 		print $handle $bytes;
 		close $handle or die "could not write $path: $!";
 	}
-	$result = play($database, $table, $repair);
+	$result = play($database, $table, %option);
 	$node->safe_psql('postgres', "DROP DATABASE $database");
 	return $result;
 }
@@ -312,11 +334,9 @@ sub play_damaged
 my %sound;
 my %intact;
 my %blocks;    # by table and kind, the blocks of its pages
-for my $table (qw(fine coarse))
+for my $table (sort keys %file)
 {
-	my $next = 0;
-
-	$sound{$table} = play_damaged($table, 1, sub { $intact{$table} = ${ $_[0] } });
+	$sound{$table} = play_damaged($table, sub { $intact{$table} = ${ $_[0] } }, repair => 1);
 	is(join(' ', grep { $sound{$table}{$_}{state} ne '00000' } sort keys %{ $sound{$table} }),
 		'', "no step fails on an intact index ($table)");
 	is($sound{$table}{all_later}{rows}, $sound{$table}{truth_later}{rows}, "all rows are found ($table)");
@@ -335,7 +355,7 @@ sub expect_honesty
 	my ($name, $table, $damage, %option) = @_;
 	my %expected = %{ $sound{$table} };
 	my @wrong;
-	my $result = play_damaged($table, $option{repair}, $damage);
+	my $result = play_damaged($table, $damage, %option);
 
 	delete @expected{ grep { /reindex|repaired/ } keys %expected } unless $option{repair};
 	@wrong = judge($result, \%expected, $option{steers});
@@ -401,6 +421,35 @@ for my $kind (CODE, ADJACENCY, UPPER, RERANK)
 				set_bytes($_[0], $two, 0, substr($intact{fine}, $one * PAGE, $length));
 			},
 			steers => $steers_misplaced{$kind}, found => 1);
+	}
+}
+
+# Pages of filter rows: of some rows that pass and some that do not.
+for my $table (sort keys %condition)
+{
+	my $pages = $blocks{$table}{ FILTER() };
+	my $code = first_block($table, CODE);
+
+	cmp_ok(scalar @$pages, '>', 80, "filter rows take more pages than a sample looks at, and sends for ($table)");
+	for my $loaded (0, 1)
+	{
+		my $when = $loaded ? ', that was in memory' : '';
+
+		for my $place (0, 1, 50, -1)
+		{
+			expect_honesty(
+				"zeroed filter page $pages->[$place] of $table$when", $table,
+				sub { set_bytes($_[0], $pages->[$place], 0, "\0" x PAGE) },
+				loaded => $loaded, found => 1);
+			expect_honesty(
+				"filter page $pages->[2] of $table in place of $pages->[$place]$when", $table,
+				sub { set_bytes($_[0], $pages->[$place], 0, substr($intact{$table}, $pages->[2] * PAGE, PAGE)) },
+				loaded => $loaded, found => 1);
+		}
+		expect_honesty(
+			"code page in place of a filter page of $table$when", $table,
+			sub { set_bytes($_[0], $pages->[1], 0, substr($intact{$table}, $code * PAGE, PAGE)) },
+			loaded => $loaded, found => 1);
 	}
 }
 
