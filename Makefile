@@ -103,6 +103,8 @@ OBJS = \
 	src/am/edge.o \
 	src/am/reconnect.o \
 	src/am/twin.o \
+	src/am/back.o \
+	src/am/raise.o \
 	src/am/insert.o \
 	src/am/statement.o \
 	src/am/sample.o \

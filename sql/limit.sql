@@ -263,6 +263,22 @@ SET plan_cache_mode = force_generic_plan;
 PREPARE nearest (real[]) AS SELECT id FROM limit_t ORDER BY v <-> $1 LIMIT 2;
 EXECUTE nearest (:'query');
 EXPLAIN (VERBOSE, COSTS OFF) EXECUTE nearest (:'query');
+-- so it is where the scan is all of a query or a subquery, but not where something there may read the distance
+PREPARE counted (real[]) AS SELECT count(*) FROM (SELECT id FROM limit_t ORDER BY v <-> $1) s;
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE counted (:'query');
+EXECUTE counted (:'query');
+PREPARE listed (real[]) AS WITH s AS MATERIALIZED (SELECT id FROM limit_t ORDER BY v <-> $1) SELECT id FROM s;
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE listed (:'query');
+PREPARE apart (real[]) AS SELECT DISTINCT ON (v <-> $1) id FROM limit_t ORDER BY v <-> $1;
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE apart (:'query');
+PREPARE grouped (real[]) AS SELECT count(*) FROM limit_t GROUP BY v <-> $1 ORDER BY v <-> $1;
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE grouped (:'query');
+SELECT count(*) = (SELECT count(DISTINCT v <-> :'query') FROM limit_t) AS as_many
+	FROM (SELECT DISTINCT ON (v <-> :'query') id FROM limit_t ORDER BY v <-> :'query') s;
+SELECT count(*) = (SELECT count(DISTINCT v <-> :'query') FROM limit_t) AS as_many
+	FROM (SELECT FROM limit_t GROUP BY v <-> :'query' ORDER BY v <-> :'query') s;
+PREPARE locked (real[]) AS SELECT id FROM limit_t ORDER BY v <-> $1 FOR UPDATE;
+EXPLAIN (VERBOSE, COSTS OFF) EXECUTE locked (:'query');
 
 DROP FUNCTION limit_explain, limit_fail, limit_inner, limit_vector, last_k, place;
 DROP TABLE limit_t, limit_place, limit_parts;

@@ -11,6 +11,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/float.h"
 #include "utils/selfuncs.h"
+#include "utils/spccache.h"
 
 #include "am/am.h"
 #include "compat.h"
@@ -25,9 +26,17 @@
 #define OPERATORS_PER_CODE		10.0
 #define CACHED_PAGE_SHARE		0.05
 
-/* A pass over filter rows: per row and condition, and per page of the rows of one column or two. */
-#define OPERATORS_PER_TEST		0.06
+/*
+ * A pass over filter rows: to begin it, per row and condition, per row that
+ * passes, and per page of the rows of one column or two.
+ */
+#define OPERATORS_PER_PASS		800.0
+#define OPERATORS_PER_TEST		0.03
+#define OPERATORS_PER_MATCH		4.0
 #define TESTS_PER_PAGE			800.0
+
+/* A row that is returned has been reranked, with others. */
+#define OPERATORS_PER_RESULT	4.0
 
 /* Rows that the query wants of this path, or all. */
 static double
@@ -76,7 +85,7 @@ search_cost(PlannerInfo *root, IndexPath *path, double rows, double *visits)
 static Cost
 pass_cost(double rows, double share, int conditions)
 {
-	return rows * (conditions * OPERATORS_PER_TEST + share * OPERATORS_PER_CODE) * cpu_operator_cost +
+	return (OPERATORS_PER_PASS + rows * (conditions * OPERATORS_PER_TEST + share * OPERATORS_PER_MATCH)) * cpu_operator_cost +
 		rows / TESTS_PER_PAGE * seq_page_cost * CACHED_PAGE_SHARE;
 }
 
@@ -90,6 +99,38 @@ passing_share(PlannerInfo *root, const IndexPath *path, double rows)
 	return Min(Max(share, 1 / rows), 1);
 }
 
+/*
+ * What cost_index is to take for the correlation of the index's order and the
+ * table's.  Pages of the table are announced ahead (am/ahead.c), so where all of
+ * them have room in memory, and each is read once, they are to cost what
+ * cost_bitmap_heap_scan charges for as many: the larger their part of the
+ * table, the more like a sequential read.  cost_index goes by the square of the
+ * correlation from all random reads (0) to sequential ones of the pages that as
+ * many rows would fill (1).
+ */
+static double
+heap_correlation(PlannerInfo *root, const IndexOptInfo *info, double selectivity)
+{
+	double		all = info->rel->pages;
+	double		pages = index_pages_fetched(clamp_row_est(selectivity * info->rel->tuples), info->rel->pages, info->pages, root);
+	double		least = Max(ceil(selectivity * all), 1);
+	double		random_cost;
+	double		seq_cost;
+	double		dearest;
+	double		cheapest;
+	double		wanted;
+
+	if (all < 1 || all > effective_cache_size || pages <= least)
+		return 0;
+	get_tablespace_page_costs(info->rel->reltablespace, &random_cost, &seq_cost);
+	dearest = pages * random_cost;
+	cheapest = random_cost + (least - 1) * seq_cost;
+	wanted = pages * (random_cost - (random_cost - seq_cost) * sqrt(Min(pages / all, 1)));
+	if (dearest <= cheapest)
+		return 0;
+	return sqrt(Min(Max((dearest - wanted) / (dearest - cheapest), 0), 1));
+}
+
 void
 vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count pg_attribute_unused(),
 					Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
@@ -100,11 +141,11 @@ vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count pg_att
 	double		share;
 	double		visits;
 
-	*correlation = 0;
 	*selectivity = 1;
 	*pages = info->pages;
 	if (path->indexorderbys == NIL)
 	{
+		*correlation = 0;
 		*startup_cost = *total_cost = get_float8_infinity();
 		VecIdxDisablePath(path);
 		return;
@@ -118,6 +159,7 @@ vecidx_costestimate(PlannerInfo *root, IndexPath *path, double loop_count pg_att
 		*startup_cost = Min(*startup_cost, pass_cost(rows, share, list_length(path->indexclauses)));
 		*selectivity = clauselist_selectivity(root, quals, info->rel->relid, JOIN_INNER, NULL);
 	}
-	*total_cost = *startup_cost + rows * share * (cpu_index_tuple_cost + OPERATORS_PER_CODE * cpu_operator_cost);
+	*total_cost = *startup_cost + rows * share * (cpu_index_tuple_cost + OPERATORS_PER_RESULT * cpu_operator_cost);
+	*correlation = heap_correlation(root, info, *selectivity);
 	*pages = Min(visits, info->pages);
 }

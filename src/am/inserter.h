@@ -1,6 +1,6 @@
 /*
  * inserter.h
- *	  A row's way into the pages: what insert.c and twin.c share.
+ *	  A row's way into the pages: what insert.c, twin.c, raise.c and back.c share.
  */
 #ifndef VECIDX_INSERTER_H
 #define VECIDX_INSERTER_H

@@ -6,11 +6,13 @@
  * expression as a junk column of the scan, although the index has sorted: the
  * executor would detoast v and compute the distance again for every row
  * returned, which can cost as much as the search itself.  Directly under a
- * Limit that column is read by nobody, so a planner hook makes it a constant.
+ * Limit, and where the scan is all there is to a query or a subquery, that
+ * column is read by nobody, so a planner hook makes it a constant.
  *
  * What stays as it is: a distance that the query selects (no junk), WITH TIES
- * (which compares the column), and plans with anything between Limit and scan
- * (MergeAppend, Gather Merge and LockRows may need it).
+ * (which compares the column), and plans with anything between Limit and scan,
+ * or above the scan in its subquery (MergeAppend, Gather Merge and LockRows may
+ * need it).
  *
  * The hook is in place once the library is loaded: from the second query of a
  * session on that looks at a vecidx index, unless it was preloaded.  Loading
@@ -82,6 +84,15 @@ drop_distance(IndexScan *scan, List *labels, bool references)
 
 static void visit_plan(Plan *plan);
 
+/* All there is to a query or a subquery: what a scan there calls junk is not for the outside. */
+static void
+visit_whole(Plan *plan)
+{
+	if (is_vecidx_scan(plan))
+		drop_distance((IndexScan *) plan, plan->targetlist, false);
+	visit_plan(plan);
+}
+
 static void
 visit_plans(List *plans)
 {
@@ -104,8 +115,16 @@ visit_plan(Plan *plan)
 	else if (IsA(plan, MergeAppend))
 		visit_plans(((MergeAppend *) plan)->mergeplans);
 	else if (IsA(plan, SubqueryScan))
-		visit_plan(((SubqueryScan *) plan)->subplan);
-	visit_plan(plan->lefttree);
+		visit_whole(((SubqueryScan *) plan)->subplan);
+	/*
+	 * Where the planner has taken the scan of a subquery away, an aggregate
+	 * stands right above.  In a query of its own the scan would call nothing
+	 * junk: only nodes without a target list of their own pass that on.
+	 */
+	if (IsA(plan, Agg))
+		visit_whole(plan->lefttree);
+	else
+		visit_plan(plan->lefttree);
 	visit_plan(plan->righttree);
 }
 
@@ -113,15 +132,15 @@ static PlannedStmt *
 plan_query(Query *parse, const char *query_string, int options, ParamListInfo params)
 {
 	PlannedStmt *statement;
+	ListCell   *cell;
 
 	if (previous_planner != NULL)
 		statement = previous_planner(parse, query_string, options, params);
 	else
 		statement = standard_planner(parse, query_string, options, params);
-	if (statement->commandType == CMD_SELECT && statement->rowMarks == NIL && is_vecidx_scan(statement->planTree))
-		drop_distance((IndexScan *) statement->planTree, statement->planTree->targetlist, false);
-	visit_plan(statement->planTree);
-	visit_plans(statement->subplans);
+	visit_whole(statement->planTree);
+	foreach(cell, statement->subplans)
+		visit_whole(lfirst(cell));
 	return statement;
 }
 

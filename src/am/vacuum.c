@@ -7,7 +7,7 @@
  *
  *	1	it notes all tombstones in a bitmap;
  *	2	it raises the metapage's epoch: an insert that began its search
- *		before looks again whether its neighbours live (insert.c), so no
+ *		before looks again whether its neighbours live (raise.c), so no
  *		list that is written from now on names a tombstone;
  *	3	one pass over all lists replaces tombstones by their own neighbours
  *		(after FreshDiskANN's consolidation, arXiv 2105.09613, and the cap of
