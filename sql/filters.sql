@@ -30,7 +30,6 @@ BEGIN
 END $$;
 
 -- (those found by walking are all of the nearest with next to no doubt)
-SET vecidx.ef_search = 100;
 SET vecidx.target_recall = 0.999;
 SELECT condition, filters_agree(condition, k) FROM (VALUES
 	(10, 'tenant = 3'), (10, 'tenant = 3 AND price < 2'), (5, 'tenant IN (3, 5, NULL)'), (10, 'flag AND tenant = 4'), (10, 'NOT flag AND tenant = 2'),
@@ -38,7 +37,6 @@ SELECT condition, filters_agree(condition, k) FROM (VALUES
 	(1000, 'doc @> ''{"kind": 1, "word": "w1"}'''), (10, 'doc ? ''none'''), (10, 'NOT (tenant = 3)'),
 	(400, 'tenant = 3'), (10, 'tenant = 3 AND id % 1000 = 13'), (10, 'tenant = 12'),
 	(10, 'price = 1.50'), (10, 'price BETWEEN 2 AND 2.2'), (10, 'tenant < 1::int8 AND tenant >= 0::int2'), (10, 'v IS NOT NULL AND tenant = 6')) conditions (k, condition);
-RESET vecidx.ef_search;
 RESET vecidx.target_recall;
 
 -- what the planner hands to the index

@@ -43,12 +43,10 @@ ORDER BY n, m;
 -- shapes of the graph, with rows enough that a search walks it
 CREATE TABLE options_walk (id int PRIMARY KEY, v real[]);
 INSERT INTO options_walk SELECT i, test_vector(i, 12) FROM generate_series(1, 1200) i;
-SET vecidx.ef_search = 100;
 SELECT m, ef, quantizer, s.rows, s.distinct_rows, s.nearest, s.itself >= 9 AS itself
 FROM (VALUES (2, 4, 'auto'), (5, 64, 'rabitq1'), (16, 16, 'rabitq2'), (16, 64, 'rabitq4'), (16, 64, 'rabitq8'), (100, 200, 'rabitq1')) g (m, ef, quantizer),
 	LATERAL options_try('options_walk', 'real_l2_ops', '<->', format('m = %s, ef_construction = %s, quantizer = %s', m, ef, quantizer), 0.1) s
 ORDER BY m, ef, quantizer;
-RESET vecidx.ef_search;
 
 -- numbers of dimensions: about the ends of registers and pages
 CREATE TABLE options_dimensions (id int PRIMARY KEY, v real[]);

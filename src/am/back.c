@@ -127,7 +127,7 @@ link_level(VecIdxInserter *inserter, int level, uint32 node, uint32 upper)
 }
 
 void
-vecidx_link_back(VecIdxInserter *inserter, uint32 node, uint32 upper)
+vecidx_back_link(VecIdxInserter *inserter, uint32 node, uint32 upper)
 {
 	const VecIdxArrival *arrival = &inserter->arrival;
 	int			top = upper == VECIDX_NONE ? 0 : Min(arrival->top, arrival->level);

@@ -12,6 +12,6 @@
  * lists of the nearest of its neighbours, where it belongs there: some pages a
  * record, each list only while it is as it was when that was worked out.
  */
-extern void vecidx_link_back(VecIdxInserter *inserter, uint32 node, uint32 upper);
+extern void vecidx_back_link(VecIdxInserter *inserter, uint32 node, uint32 upper);
 
 #endif							/* VECIDX_BACK_H */

@@ -24,7 +24,6 @@
 #include "am/twin.h"
 #include "page/filter.h"
 #include "page/meta.h"
-#include "page/peek.h"
 
 VecIdxInserter *
 vecidx_inserter_create(VecIdxHandle *handle, bool logged)
@@ -248,18 +247,11 @@ create_node(VecIdxInserter *inserter, ItemPointer tid)
 		uint32		version;
 
 		vecidx_meta_grow(handle, inserter->logged);
-		vecidx_edit_begin(&edit, handle->index, inserter->logged);
-		meta = vecidx_meta_edit(&edit, handle);
+		meta = vecidx_raise_settle(inserter, &edit);
 		if (meta->state.entry != VECIDX_NONE && inserter->arrival.top < 0)
 		{
 			vecidx_edit_abandon(&edit);
 			return VECIDX_NONE;
-		}
-		if (meta->state.epoch != inserter->epoch)
-		{
-			vecidx_edit_abandon(&edit);
-			vecidx_raise_drop_dead(inserter);
-			continue;
 		}
 		if (!vecidx_inserter_take(inserter, meta, &node, &version))
 		{
@@ -309,7 +301,7 @@ place_row(VecIdxInserter *inserter, ItemPointer tid)
 			{
 				vecidx_roster_note(inserter->handle, tid, node);
 				vecidx_pause("insert-created");
-				vecidx_link_back(inserter, node, arrival->level > 0 ? vecidx_raise_node(inserter, node) : VECIDX_NONE);
+				vecidx_back_link(inserter, node, arrival->level > 0 ? vecidx_raise_node(inserter, node) : VECIDX_NONE);
 				return node;
 			}
 		}

@@ -20,8 +20,12 @@ has_upper(VecIdxInserter *inserter, const VecIdxNeighbour *neighbour, int level)
 	return slot->state == VECIDX_LIVE && slot->node == neighbour->node && slot->level == level;
 }
 
-void
-vecidx_raise_drop_dead(VecIdxInserter *inserter)
+/*
+ * Drops neighbours, of all levels, that are dead or are not what they were when
+ * they were found.  What it keeps cannot be freed before the epoch changes again.
+ */
+static void
+drop_dead_neighbours(VecIdxInserter *inserter)
 {
 	VecIdxArrival *arrival = &inserter->arrival;
 	VecIdxAdjacencySlot *slot = inserter->adjacency;
@@ -40,6 +44,22 @@ vecidx_raise_drop_dead(VecIdxInserter *inserter)
 				arrival->neighbours[level][kept++] = neighbour;
 		}
 		arrival->count[level] = kept;
+	}
+}
+
+VecIdxMeta *
+vecidx_raise_settle(VecIdxInserter *inserter, VecIdxEdit *edit)
+{
+	for (;;)
+	{
+		VecIdxMeta *meta;
+
+		vecidx_edit_begin(edit, inserter->handle->index, inserter->logged);
+		meta = vecidx_meta_edit(edit, inserter->handle);
+		if (meta->state.epoch == inserter->epoch)
+			return meta;
+		vecidx_edit_abandon(edit);
+		drop_dead_neighbours(inserter);
 	}
 }
 
@@ -173,23 +193,6 @@ fill_upper(VecIdxInserter *inserter, VecIdxUpperSlot *slot, uint32 node, int lev
 	vecidx_slot_seal(&inserter->handle->layout, VECIDX_RUN_UPPER, slot);
 }
 
-/* Locks the metapage once the neighbours found are sure to live as long as it is locked. */
-static VecIdxMeta *
-edit_settled(VecIdxInserter *inserter, VecIdxEdit *edit)
-{
-	for (;;)
-	{
-		VecIdxMeta *meta;
-
-		vecidx_edit_begin(edit, inserter->handle->index, inserter->logged);
-		meta = vecidx_meta_edit(edit, inserter->handle);
-		if (meta->state.epoch == inserter->epoch)
-			return meta;
-		vecidx_edit_abandon(edit);
-		vecidx_raise_drop_dead(inserter);
-	}
-}
-
 /*
  * Drops upper neighbours that do not live: a search may have met them through
  * a link that a tombstone kept while what it led to was freed.
@@ -226,7 +229,7 @@ vecidx_raise_node(VecIdxInserter *inserter, uint32 node)
 	VecIdxAdjacencySlot *slot;
 
 	drop_stale_links(inserter);
-	meta = edit_settled(inserter, &edit);
+	meta = vecidx_raise_settle(inserter, &edit);
 	run = find_uppers(inserter, meta, inserter->arrival.level);
 	inserter->arrival.level = run.count;
 	if (run.count == 0)

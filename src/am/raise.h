@@ -8,10 +8,10 @@
 #include "am/inserter.h"
 
 /*
- * Drops neighbours, of all levels, that are dead or are not what they were when
- * they were found.  What it keeps cannot be freed before the epoch changes again.
+ * Begins an edit and locks the metapage in it once the neighbours found are sure
+ * to live as long as it is locked: those that do not are dropped.
  */
-extern void vecidx_raise_drop_dead(VecIdxInserter *inserter);
+extern VecIdxMeta *vecidx_raise_settle(VecIdxInserter *inserter, VecIdxEdit *edit);
 
 /*
  * Lifts a node that is on level 0 to its level, or as high as there is room,

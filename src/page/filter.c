@@ -139,14 +139,10 @@ begin_page(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *pag
 {
 	uint32		later = first + PASS_AHEAD * rows_a_page(handle);
 	uint32		at;
-	BlockNumber block;
 
 	CHECK_FOR_INTERRUPTS();
 	if (later < end)
-	{
-		block = vecidx_filter_locate(handle, later, &at);
-		announce_page(handle, block, later - at);
-	}
+		(void) vecidx_filter_wanted(handle, later, &at);
 	page->count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, end);
 	if (first + page->count < end)
 		prefetch_next(handle, first + page->count);

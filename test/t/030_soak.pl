@@ -64,12 +64,12 @@ my $patiently = <<'EOT';
 CREATE FUNCTION patiently(query text) RETURNS void
 	LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-	LOOP
+	FOR try IN 1 .. 100 LOOP
 		BEGIN
 			EXECUTE query;
 			RETURN;
 		EXCEPTION WHEN internal_error THEN
-			IF SQLERRM !~ '^could not open relation with OID' THEN
+			IF SQLERRM !~ '^could not open relation with OID' OR try = 100 THEN
 				RAISE;
 			END IF;
 		END;
