@@ -91,6 +91,7 @@ copy_codes(VecIdxStore *store, VecIdxEntries *entries)
 		entries->bits[i] = (const uint8 *) (slot + 1);
 		entries->f0[i] = slot->f0;
 		entries->f1[i] = slot->f1;
+		entries->error[i] = vecidx_error_unpack(slot->error);
 	}
 	entries->count = kept;
 }
@@ -126,9 +127,11 @@ make_entries(VecIdxStore *store)
 	memcpy(entries->batch, batch, count * sizeof(VecIdxCandidate));
 	entries->codes = MemoryContextAllocHuge(context, (Size) count * handle->layout.run[VECIDX_RUN_CODE].size);
 	entries->bits = MemoryContextAlloc(context, count * sizeof(uint8 *));
-	entries->f0 = MemoryContextAlloc(context, 3 * count * sizeof(float));
+	entries->f0 = MemoryContextAlloc(context, 5 * count * sizeof(float));
 	entries->f1 = entries->f0 + count;
-	entries->estimates = entries->f1 + count;
+	entries->error = entries->f1 + count;
+	entries->estimates = entries->error + count;
+	entries->bounds = entries->estimates + count;
 	copy_codes(store, entries);
 	/* whatever failed before, took it along */
 	MemoryContextSetParent(context, handle->context);

@@ -30,7 +30,9 @@ struct VecIdxEntries
 	const uint8 **bits;			/* and what estimates need of each */
 	float	   *f0;
 	float	   *f1;
+	float	   *error;
 	float	   *estimates;		/* for the query under way */
+	float	   *bounds;
 };
 
 /* The list, made if need be; NULL for an empty graph. */

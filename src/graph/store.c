@@ -254,8 +254,12 @@ store_enter(VecIdxSource *source, int floor, int *level, VecIdxCandidate **batch
 		return 1;
 	}
 	vecidx_query_estimates(store->query, entries->bits, entries->f0, entries->f1, entries->count, entries->estimates);
+	vecidx_query_bounds(store->query, entries->error, entries->count, entries->bounds);
 	for (uint32 i = 0; i < entries->count; i++)
+	{
 		entries->batch[i].estimate = entries->estimates[i];
+		entries->batch[i].bound = entries->bounds[i];
+	}
 	store->estimates += entries->count;
 	*level = entries->level;
 	*batch = entries->batch;

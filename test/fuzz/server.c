@@ -92,7 +92,8 @@ allocate(MemoryContext context, Size size, bool zero)
 	chunk->previous = &c->chunks;
 	chunk->next->previous = chunk;
 	c->chunks.next = chunk;
-	memset(chunk + 1, zero ? 0 : 0x7E, size);
+	/* what nobody sets is far below zero, be it read as a float or as an int */
+	memset(chunk + 1, zero ? 0 : 0xFE, size);
 	return chunk + 1;
 }
 
