@@ -196,7 +196,7 @@ sub judge
 {
 	my ($out, $what, $tried) = @_;
 	my ($wrong, $short, $rows, $unsorted, $recall, $counted) = (0, 0, 0, 0, 0, 0);
-	my %ways;
+	my %ways;					# by strategy: queries, of those with an answer, and their recall
 
 	foreach my $line (grep { /\|/ } split(/\n/, $out))
 	{
@@ -208,11 +208,14 @@ sub judge
 		$short += $returned != $expected;
 		$rows += $returned;
 		$unsorted += $misplaced;
-		$ways{ $how || 'none' }++;
+		my $way = $ways{ $how || 'none' } //= [ 0, 0, 0 ];
+		$way->[0]++;
 		diag "$condition: $line" unless $right;
 		next if $expected == 0;
 		$recall += $hits / $expected;
 		$counted++;
+		$way->[1]++;
+		$way->[2] += $hits / $expected;
 	}
 	is(scalar(@$tried), 0, "$what: all were answered");
 	is($wrong, 0, "$what: every row satisfies its condition");
@@ -220,7 +223,8 @@ sub judge
 	# a condition that is checked above the scan, or a row that others have changed, makes it go on for more, which it may find nearer
 	cmp_ok($unsorted, '<=', 0.03 * $rows, "$what: rows come in the order of their distances");
 	push @{ $recalls{$what} }, [ $recall, $counted ];
-	note "$what: recall " . $recall / ($counted || 1) . ', ' . join(', ', map { "$_: $ways{$_}" } sort keys %ways);
+	note "$what: recall " . $recall / ($counted || 1) . ', ' . join(', ',
+		map { sprintf('%s: %d of %.3f', $_, $ways{$_}[0], $ways{$_}[2] / ($ways{$_}[1] || 1)) } sort keys %ways);
 	return;
 }
 
