@@ -80,12 +80,16 @@ plan_link(VecIdxInserter *inserter, VecIdxEdge *edge, int level, VecIdxNeighbour
 
 /*
  * How many of its neighbours, the nearest ones, name the new node in turn.
- * Each costs a page in WAL after a checkpoint.
+ * Each costs a page in WAL after a checkpoint.  (With all m of them instead,
+ * 13 kB more of 77 for a row of 768 dimensions; recall, with 39,000 rows
+ * inserted into 200,000 and over ten rounds of replacing a fifth of the rows,
+ * is the same within 0.003 from ef = 20 on.  With half of them the inserted
+ * rows are found 0.01 less well at ef = 20.)
  */
 static inline int
 links_back(int m)
 {
-	return Max(m, 2);
+	return Max(m * 3 / 4, 2);
 }
 
 /* Number of times that links back are tried when others change the same lists. */
