@@ -241,7 +241,7 @@ append_to_file($script, "\\set id random(1, $rows)\n\\set other random(1, $rows)
 	  . "	FROM (SELECT * FROM items WHERE id = :other) other WHERE items.id = :id;\n"
 	  . "UPDATE items SET e = other.e FROM (SELECT e FROM items WHERE id = :other) other WHERE items.id = :id AND :id % 5 = 0;\n");
 my $load = IPC::Run::start(
-	[ 'pgbench', '-n', '-c', '2', '-T', '600', '-f', $script, '-h', $node->host, '-p', $node->port, 'postgres' ],
+	[ 'pgbench', '-n', '-c', '2', '-T', 600 + $queries, '-f', $script, '-h', $node->host, '-p', $node->port, 'postgres' ],
 	'>', '/dev/null', '2>', '/dev/null');
 try_queries(int($queries / 10), 'REPEATABLE READ', 'while values change') for 1 .. 4;
 $node->safe_psql('postgres', 'VACUUM items');
