@@ -22,8 +22,9 @@
 
 StaticAssertDecl(VECIDX_BOARD_NOTHING == VECIDX_NONE, "what is not on the board is in no slot");
 
-/* As many pages are read in a pass, about, while a row is looked for by its vector. */
+/* As many pages are read, or as many TIDs noted, in a pass, while a row is looked for by its vector: about 100 us. */
 #define PAGES_PER_MISS	32
+#define TIDS_PER_MISS	4000
 
 #define BUCKET_ENTRIES	8
 
@@ -35,7 +36,10 @@ typedef struct Entry
 
 struct VecIdxRoster
 {
-	uint32		missed;			/* since the last pass */
+	/* since the last pass */
+	uint32		asked;
+	uint32		missed;
+
 	uint32		tids;			/* that the last pass met */
 	uint32		buckets;		/* 0 before the first pass */
 	Entry	   *entries;		/* aligned to buckets */
@@ -126,6 +130,8 @@ vecidx_roster_find(const VecIdxHandle *handle, const ItemPointerData *tid)
 {
 	const Entry *entry = look_up(handle, tid);
 
+	if (handle->roster != NULL)
+		handle->roster->asked++;
 	return entry != NULL ? entry->slot : VECIDX_NONE;
 }
 
@@ -208,6 +214,16 @@ vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot
 		note(handle, tid, slot);
 }
 
+/* A TID that is not in the roster yet. */
+typedef struct Arrival
+{
+	Places		places;
+	uint32		slot;
+} Arrival;
+
+/* As many as a page holds. */
+#define ARRIVALS_MOST	(BLCKSZ / sizeof(ItemPointerData))
+
 /* Makes room for so many entries, all empty. */
 static void
 make_table(VecIdxHandle *handle, uint32 entries)
@@ -226,38 +242,47 @@ make_table(VecIdxHandle *handle, uint32 entries)
 	roster->buckets = entries / BUCKET_ENTRIES + 1;
 }
 
-static void
-note_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot)
+/* Has the places for the slot's TIDs on their way; returns the number of arrivals now. */
+static uint32
+expect_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot, Arrival *arrivals, uint32 count)
 {
-	uint32		count = Min(slot->tids, vecidx_handle_tid_room(handle, slot));
+	uint32		tids = Min(slot->tids, vecidx_handle_tid_room(handle, slot));
 
 	if (slot->state != VECIDX_LIVE && slot->state != VECIDX_EXTENSION)
-		return;
-	handle->roster->tids += count;
-	for (uint32 i = 0; i < count; i++)
+		return count;
+	for (uint32 i = 0; i < tids; i++)
 	{
+		Arrival    *arrival = &arrivals[count++];
 		ItemPointerData tid;
 
 		memcpy(&tid, (const char *) slot->tid + i * sizeof(ItemPointerData), sizeof(ItemPointerData));
-		note(handle, &tid, slot->node);
+		arrival->places = find_places(handle->roster, &tid);
+		arrival->slot = slot->node;
+		__builtin_prefetch(arrival->places.bucket[0], 1);
+		__builtin_prefetch(arrival->places.bucket[1], 1);
 	}
+	return count;
 }
 
 /* Notes what stands on the page that begins with slot "first"; returns the number of its slots below "end". */
 static uint32
-note_page(VecIdxHandle *handle, uint32 first, uint32 end)
+note_page(VecIdxHandle *handle, uint32 first, uint32 end, Arrival *arrivals)
 {
 	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_ADJACENCY];
-	uint32		count = vecidx_handle_page_slots(handle, VECIDX_RUN_ADJACENCY, first, end);
+	uint32		slots = vecidx_handle_page_slots(handle, VECIDX_RUN_ADJACENCY, first, end);
+	uint32		count = 0;
 	uint32		offset;
 	BlockNumber block = vecidx_handle_locate(handle, VECIDX_RUN_ADJACENCY, first, &offset);
 	Page		page;
 	Buffer		buffer = vecidx_buffer_share(handle->index, block, run->kind, first, &page);
 
-	for (uint32 i = 0; i < count; i++)
-		note_slot(handle, (const VecIdxAdjacencySlot *) ((char *) page + offset + i * run->size));
+	for (uint32 i = 0; i < slots; i++)
+		count = expect_slot(handle, (const VecIdxAdjacencySlot *) ((char *) page + offset + i * run->size), arrivals, count);
 	vecidx_buffer_release(buffer);
-	return count;
+	for (uint32 i = 0; i < count; i++)
+		*choose_entry(&arrivals[i].places) = (Entry) {arrivals[i].places.tag, arrivals[i].slot};
+	handle->roster->tids += count;
+	return slots;
 }
 
 /* Pages that a pass has read ahead. */
@@ -268,6 +293,7 @@ make_pass(VecIdxHandle *handle)
 {
 	uint32		end = handle->state.nodes;
 	uint32		ahead = PASS_AHEAD * handle->layout.run[VECIDX_RUN_ADJACENCY].per_page;
+	Arrival    *arrivals = palloc(ARRIVALS_MOST * sizeof(Arrival));
 
 	handle->roster->tids = 0;
 	for (uint32 first = 0; first < end;)
@@ -275,34 +301,51 @@ make_pass(VecIdxHandle *handle)
 		CHECK_FOR_INTERRUPTS();
 		if (ahead < end - first)
 			vecidx_handle_announce_slot(handle, VECIDX_RUN_ADJACENCY, first + ahead);
-		first += note_page(handle, first, end);
+		first += note_page(handle, first, end, arrivals);
 	}
+	pfree(arrivals);
 }
 
-/* TIDs that a pass will meet, about. */
+/* TIDs in an extension, when nobody has counted them: most are of rows that were updated a few times. */
+#define EXTENSION_TIDS	2
+
+/* TIDs that a pass will meet, about: as many as the last one has, or more. */
 static uint64
 guess_tids(const VecIdxHandle *handle)
 {
 	const VecIdxMetaState *state = &handle->state;
-	uint64		guess = state->nodes + (uint64) state->extensions * VecIdxExtensionTids(handle->fixed.m) / 2;
+	uint64		guess = state->nodes + (uint64) state->extensions * EXTENSION_TIDS;
 
 	return Max(guess, handle->roster->tids);
+}
+
+/* Of those asked for since the last pass, how many had to be missed, as there was no room for them? */
+static double
+missed_for_room(const VecIdxRoster *roster)
+{
+	double		room = (double) roster->buckets * BUCKET_ENTRIES;
+
+	return roster->tids > room ? roster->asked * (1 - room / roster->tids) : 0;
 }
 
 bool
 vecidx_roster_missed(VecIdxHandle *handle, Size memory)
 {
 	uint32		pages = handle->state.nodes / handle->layout.run[VECIDX_RUN_ADJACENCY].per_page;
-	uint64		tids;
 	uint64		room = memory / sizeof(Entry);
+	VecIdxRoster *roster;
+	uint64		tids;
 
 	if (handle->roster == NULL)
 		handle->roster = MemoryContextAllocZero(handle->context, sizeof(VecIdxRoster));
+	roster = handle->roster;
+	roster->missed++;
 	tids = guess_tids(handle);
 	/* a roster of less than half of them would not be worth its passes */
-	if (++handle->roster->missed <= pages / PAGES_PER_MISS || room < tids / 2)
+	if (room < tids / 2 ||
+		roster->missed - missed_for_room(roster) <= pages / PAGES_PER_MISS + tids / TIDS_PER_MISS)
 		return false;
-	handle->roster->missed = 0;
+	roster->asked = roster->missed = 0;
 	make_table(handle, (uint32) Min(Min(room, tids + tids / 2), PG_UINT32_MAX / 2));
 	make_pass(handle);
 	return true;
