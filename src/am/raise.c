@@ -1,6 +1,7 @@
 /*
  * raise.c
- *	  The levels above: a new node's neighbours there, and its upper slots.
+ *	  The levels above: a new node's upper slots; and that its neighbours, on
+ *	  all levels, still live when they are named.
  */
 #include "postgres.h"
 

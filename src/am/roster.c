@@ -91,6 +91,13 @@ find_places(const VecIdxRoster *roster, const ItemPointerData *tid)
 	};
 }
 
+static inline void
+prefetch_places(const Places *places)
+{
+	__builtin_prefetch(places->bucket[0], 1);
+	__builtin_prefetch(places->bucket[1], 1);
+}
+
 /* The entry of the tag; NULL if there is none. */
 static Entry *
 find_entry(const Places *places)
@@ -152,8 +159,7 @@ vecidx_roster_expect(const VecIdxHandle *handle, const ItemPointerData *former, 
 	if (!is_made(handle))
 		return;
 	places = find_places(handle->roster, tid);
-	__builtin_prefetch(places.bucket[0], 1);
-	__builtin_prefetch(places.bucket[1], 1);
+	prefetch_places(&places);
 }
 
 void
@@ -214,15 +220,15 @@ vecidx_roster_note(VecIdxHandle *handle, const ItemPointerData *tid, uint32 slot
 		note(handle, tid, slot);
 }
 
-/* A TID that is not in the roster yet. */
-typedef struct Arrival
+/* A TID on the page that a pass is at; no pass meets it twice. */
+typedef struct PageTid
 {
 	Places		places;
 	uint32		slot;
-} Arrival;
+} PageTid;
 
-/* As many as a page holds. */
-#define ARRIVALS_MOST	(BLCKSZ / sizeof(ItemPointerData))
+/* More than a page has room for. */
+#define PAGE_TIDS	(BLCKSZ / sizeof(ItemPointerData))
 
 /* Makes room for so many entries, all empty. */
 static void
@@ -242,9 +248,9 @@ make_table(VecIdxHandle *handle, uint32 entries)
 	roster->buckets = entries / BUCKET_ENTRIES + 1;
 }
 
-/* Has the places for the slot's TIDs on their way; returns the number of arrivals now. */
+/* Adds the slot's TIDs to those of the page and has the places for them on their way; returns how many these are now. */
 static uint32
-expect_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot, Arrival *arrivals, uint32 count)
+take_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot, PageTid *page_tids, uint32 count)
 {
 	uint32		tids = Min(slot->tids, vecidx_handle_tid_room(handle, slot));
 
@@ -252,21 +258,20 @@ expect_slot(VecIdxHandle *handle, const VecIdxAdjacencySlot *slot, Arrival *arri
 		return count;
 	for (uint32 i = 0; i < tids; i++)
 	{
-		Arrival    *arrival = &arrivals[count++];
+		PageTid    *page_tid = &page_tids[count++];
 		ItemPointerData tid;
 
 		memcpy(&tid, (const char *) slot->tid + i * sizeof(ItemPointerData), sizeof(ItemPointerData));
-		arrival->places = find_places(handle->roster, &tid);
-		arrival->slot = slot->node;
-		__builtin_prefetch(arrival->places.bucket[0], 1);
-		__builtin_prefetch(arrival->places.bucket[1], 1);
+		page_tid->places = find_places(handle->roster, &tid);
+		page_tid->slot = slot->node;
+		prefetch_places(&page_tid->places);
 	}
 	return count;
 }
 
 /* Notes what stands on the page that begins with slot "first"; returns the number of its slots below "end". */
 static uint32
-note_page(VecIdxHandle *handle, uint32 first, uint32 end, Arrival *arrivals)
+note_page(VecIdxHandle *handle, uint32 first, uint32 end, PageTid *page_tids)
 {
 	const VecIdxRun *run = &handle->layout.run[VECIDX_RUN_ADJACENCY];
 	uint32		slots = vecidx_handle_page_slots(handle, VECIDX_RUN_ADJACENCY, first, end);
@@ -277,10 +282,10 @@ note_page(VecIdxHandle *handle, uint32 first, uint32 end, Arrival *arrivals)
 	Buffer		buffer = vecidx_buffer_share(handle->index, block, run->kind, first, &page);
 
 	for (uint32 i = 0; i < slots; i++)
-		count = expect_slot(handle, (const VecIdxAdjacencySlot *) ((char *) page + offset + i * run->size), arrivals, count);
+		count = take_slot(handle, (const VecIdxAdjacencySlot *) ((char *) page + offset + i * run->size), page_tids, count);
 	vecidx_buffer_release(buffer);
 	for (uint32 i = 0; i < count; i++)
-		*choose_entry(&arrivals[i].places) = (Entry) {arrivals[i].places.tag, arrivals[i].slot};
+		*choose_entry(&page_tids[i].places) = (Entry) {page_tids[i].places.tag, page_tids[i].slot};
 	handle->roster->tids += count;
 	return slots;
 }
@@ -293,7 +298,7 @@ make_pass(VecIdxHandle *handle)
 {
 	uint32		end = handle->state.nodes;
 	uint32		ahead = PASS_AHEAD * handle->layout.run[VECIDX_RUN_ADJACENCY].per_page;
-	Arrival    *arrivals = palloc(ARRIVALS_MOST * sizeof(Arrival));
+	PageTid    *page_tids = palloc(PAGE_TIDS * sizeof(PageTid));
 
 	handle->roster->tids = 0;
 	for (uint32 first = 0; first < end;)
@@ -301,15 +306,15 @@ make_pass(VecIdxHandle *handle)
 		CHECK_FOR_INTERRUPTS();
 		if (ahead < end - first)
 			vecidx_handle_announce_slot(handle, VECIDX_RUN_ADJACENCY, first + ahead);
-		first += note_page(handle, first, end, arrivals);
+		first += note_page(handle, first, end, page_tids);
 	}
-	pfree(arrivals);
+	pfree(page_tids);
 }
 
 /* TIDs in an extension, when nobody has counted them: most are of rows that were updated a few times. */
 #define EXTENSION_TIDS	2
 
-/* TIDs that a pass will meet, about: as many as the last one has, or more. */
+/* TIDs that a pass will meet, about; no fewer than the last one has. */
 static uint64
 guess_tids(const VecIdxHandle *handle)
 {
