@@ -5,7 +5,7 @@ SET enable_sort = off;
 SET enable_bitmapscan = off;
 SET max_parallel_workers_per_gather = 0;
 CREATE TABLE stat (id int, part int, rare int, v real[]) WITH (autovacuum_enabled = off);
-INSERT INTO stat SELECT i, i % 2, i % 500, test_vector(i, 8) FROM generate_series(1, 4000) i;
+INSERT INTO stat SELECT i, i % 2, i % 500, test_vector(i, 8) FROM generate_series(1, 10000) i;
 CREATE INDEX stat_i ON stat USING vecidx (v real_l2_ops, part, rare);
 CREATE TABLE stat_small (v real[]) WITH (autovacuum_enabled = off);
 INSERT INTO stat_small SELECT test_vector(i, 8) FROM generate_series(1, 200) i;
@@ -118,16 +118,16 @@ RESET plan_cache_mode;
 -- writes
 SELECT vecidx_stat_reset();
 SELECT count(*) FROM pg_stat_vecidx WHERE scans + inserts + vacuums > 0;
-INSERT INTO stat SELECT 5000 + i, 1, 1, test_vector(5000 + i, 8) FROM generate_series(1, 20) i;
-INSERT INTO stat SELECT 6000 + i, 1, 1, test_vector(i, 8) FROM generate_series(1, 5) i;
+INSERT INTO stat SELECT 15000 + i, 1, 1, test_vector(15000 + i, 8) FROM generate_series(1, 20) i;
+INSERT INTO stat SELECT 16000 + i, 1, 1, test_vector(i, 8) FROM generate_series(1, 5) i;
 UPDATE stat SET part = 3 WHERE id <= 10;
-INSERT INTO stat VALUES (7000, 1, 1, NULL);
+INSERT INTO stat VALUES (17000, 1, 1, NULL);
 BEGIN;
-INSERT INTO stat VALUES (7001, 1, 1, test_vector(7001, 8));
+INSERT INTO stat VALUES (17001, 1, 1, test_vector(17001, 8));
 ROLLBACK;
 COPY stat (id, v) FROM stdin;
-8000	{1,2,3,4,5,6,7,8}
-8001	{1,2,3,4,5,6,7}
+18000	{1,2,3,4,5,6,7,8}
+18001	{1,2,3,4,5,6,7}
 \.
 SELECT inserts, attached, deletes, tombstones_made, tombstones_freed, vacuums FROM pg_stat_vecidx WHERE indexrelname = 'stat_i';
 DELETE FROM stat WHERE id BETWEEN 101 AND 150;
@@ -137,7 +137,7 @@ SELECT inserts, attached, deletes, tombstones_made, tombstones_freed, vacuums, v
 -- it can be turned off
 SET vecidx.track_statistics = off;
 SELECT count(*) FROM (SELECT FROM stat ORDER BY v <-> test_vector(-1, 8) LIMIT 5) a;
-INSERT INTO stat VALUES (9000, 1, 1, test_vector(9000, 8));
+INSERT INTO stat VALUES (19000, 1, 1, test_vector(19000, 8));
 DELETE FROM stat WHERE id = 200;
 VACUUM stat;
 RESET vecidx.track_statistics;

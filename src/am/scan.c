@@ -354,6 +354,7 @@ begin_sweep(DistanceScan *state)
 {
 	vecidx_sweep_init(&state->sweep, &state->store, state->work, (Size) work_mem * 1024 / 2);
 	state->sweep.predicate = state->filter != NULL ? state->filter->predicate : NULL;
+	state->sweep.cutting = state->filter != NULL && state->stats.k > 0;
 	for (uint32 i = 0; i < state->returned_count; i++)
 		vecidx_sweep_mark(&state->sweep, state->returned[i]);
 	vecidx_rank_reset(&state->rank);
@@ -599,6 +600,17 @@ sweep_batch(const DistanceScan *state)
 	return Max(least, Min(state->swept, SWEEP_BATCH));
 }
 
+/* Of so many ranked nodes, how many stand before all that a pass has left out. */
+static uint32
+sure_of_order(const DistanceScan *state, uint32 ranked)
+{
+	if (state->phase != SCAN_SWEEP || state->sweep.cut == INFINITY)
+		return ranked;
+	while (ranked > 0 && state->rank.ready[ranked - 1].distance.order > state->sweep.cut)
+		ranked--;
+	return ranked;
+}
+
 /* Brings the next rows to hand; false when there are none. */
 static bool
 next_rows(IndexScanDesc scan)
@@ -613,7 +625,7 @@ next_rows(IndexScanDesc scan)
 		if (state->phase == SCAN_SWEEP)
 			wanted = sweep_batch(state);
 		if (state->rank_left == 0 && wanted > 0)
-			state->rank_left = rank_batch(scan, wanted);
+			state->rank_left = sure_of_order(state, rank_batch(scan, wanted));
 		if (state->rank_left > 0)
 		{
 			gather_ranked(scan);

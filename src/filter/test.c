@@ -453,14 +453,23 @@ rows_for(const VecIdxPredicate *predicate, const VecIdxTest *test, const uint8 *
 	return some;
 }
 
+/* Verdicts that are looked at before it is asked whether one of them is another than no. */
+#define NONE_STRIDE	64
+
 static bool
 none_passes(const uint8 *verdict, uint32 count)
 {
-	uint8		any = 0;
+	for (uint32 begin = 0; begin < count; begin += NONE_STRIDE)
+	{
+		uint32		end = Min(begin + NONE_STRIDE, count);
+		uint8		any = 0;
 
-	for (uint32 i = 0; i < count; i++)
-		any |= verdict[i];
-	return any == 0;
+		for (uint32 i = begin; i < end; i++)
+			any |= verdict[i];
+		if (any != 0)
+			return false;
+	}
+	return true;
 }
 
 void

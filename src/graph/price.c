@@ -15,7 +15,7 @@
  */
 static const VecIdxPrices cached = {
 	.estimate = 25, .test = 8, .list = 120, .enter = 8000,
-	.row = 0.25, .call = 15, .match = 50, .page = 30
+	.row = 0.35, .call = 15, .match = 30, .page = 10
 };
 static const VecIdxPrices missed = {
 	.estimate = 95, .test = 72, .list = 280, .enter = 7000,

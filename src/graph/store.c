@@ -123,78 +123,79 @@ store_begin(VecIdxSource *source, const VecIdxCandidate *from, int level,
 	vecidx_store_locate(store, batch);
 }
 
-/* What a batch of estimates is made from: codes in shared buffers, looked at without a pin. */
-typedef struct Codes
-{
-	int			count;
-	int			place[VECIDX_BATCH_MAX];	/* in the batch */
-	const uint8 *bits[VECIDX_BATCH_MAX];
-	float		f0[VECIDX_BATCH_MAX];
-	float		f1[VECIDX_BATCH_MAX];
-	float		error[VECIDX_BATCH_MAX];
-} Codes;
-
-static inline bool
-is_code_of(const VecIdxStore *store, const VecIdxCodeSlot *slot, uint32 node)
-{
-	return slot->mark == vecidx_layout_mark(&store->handle->layout, node);
-}
-
-/* The code is not where it was last seen: has its page read ahead. */
-static void
-lose_code(VecIdxStore *store, VecIdxBatch *batch, int i)
+void
+vecidx_store_lose_code(VecIdxStore *store, uint32 node)
 {
 	uint32		offset;
-	BlockNumber block = vecidx_handle_locate(store->handle, VECIDX_RUN_CODE, batch->candidate[i].node, &offset);
+	BlockNumber block = vecidx_handle_locate(store->handle, VECIDX_RUN_CODE, node, &offset);
 
-	batch->code[i] = NULL;
 	vecidx_handle_forget(store->handle, block);
 	vecidx_handle_announce(store->handle, block);
 }
 
-/* Gathers the codes that are where they were last seen. */
-static void
-gather_codes(VecIdxStore *store, VecIdxBatch *batch, Codes *codes)
+void
+vecidx_store_estimates(VecIdxStore *store, const VecIdxCodeSlot *const *codes, int count, float *estimates, float *bounds)
 {
-	int			n = 0;
+	const uint8 *bits[VECIDX_BATCH_MAX];
+	float		f0[VECIDX_BATCH_MAX];
+	float		f1[VECIDX_BATCH_MAX];
+	float		error[VECIDX_BATCH_MAX];
 
-	for (int i = 0; i < batch->count; i++)
+	for (int i = 0; i < count; i++)
 	{
-		const VecIdxCodeSlot *slot = batch->code[i];
+		const VecIdxCodeSlot *code = codes[i];
 
-		if (unlikely(slot == NULL))
-			continue;
-		if (unlikely(!is_code_of(store, slot, batch->candidate[i].node)))
-		{
-			lose_code(store, batch, i);
-			continue;
-		}
-		codes->place[n] = i;
-		codes->bits[n] = (const uint8 *) (slot + 1);
-		codes->f0[n] = slot->f0;
-		codes->f1[n] = slot->f1;
-		codes->error[n] = vecidx_error_unpack(slot->error);
-		n++;
+		bits[i] = (const uint8 *) (code + 1);
+		f0[i] = code->f0;
+		f1[i] = code->f1;
+		error[i] = vecidx_error_unpack(code->error);
 	}
-	codes->count = n;
+	vecidx_query_estimates(store->query, bits, f0, f1, count, estimates);
+	vecidx_query_bounds(store->query, error, count, bounds);
 }
 
-/* Estimates what was gathered; a page that has made way for another meanwhile does not count. */
+/* Codes of a batch that are where they were last seen. */
+typedef struct Present
+{
+	int			count;
+	int			place[VECIDX_BATCH_MAX];	/* in the batch */
+	const VecIdxCodeSlot *code[VECIDX_BATCH_MAX];
+} Present;
+
 static void
-estimate_codes(VecIdxStore *store, VecIdxBatch *batch, const Codes *codes)
+find_present(VecIdxStore *store, VecIdxBatch *batch, Present *present)
+{
+	present->count = 0;
+	for (int i = 0; i < batch->count; i++)
+	{
+		if (unlikely(batch->code[i] == NULL))
+			continue;
+		if (unlikely(!vecidx_store_is_code(store, batch->code[i], batch->candidate[i].node)))
+		{
+			vecidx_store_lose_code(store, batch->candidate[i].node);
+			batch->code[i] = NULL;
+			continue;
+		}
+		present->place[present->count] = i;
+		present->code[present->count++] = batch->code[i];
+	}
+}
+
+/* Estimates these; a page that has made way for another meanwhile does not count. */
+static void
+estimate_present(VecIdxStore *store, VecIdxBatch *batch, const Present *present)
 {
 	float		estimates[VECIDX_BATCH_MAX];
 	float		bounds[VECIDX_BATCH_MAX];
 
-	vecidx_query_estimates(store->query, codes->bits, codes->f0, codes->f1, codes->count, estimates);
-	vecidx_query_bounds(store->query, codes->error, codes->count, bounds);
-	for (int i = 0; i < codes->count; i++)
+	vecidx_store_estimates(store, present->code, present->count, estimates, bounds);
+	for (int i = 0; i < present->count; i++)
 	{
-		int			place = codes->place[i];
+		int			place = present->place[i];
 
 		batch->candidate[place].estimate = estimates[i];
 		batch->candidate[place].bound = bounds[i];
-		if (unlikely(!is_code_of(store, batch->code[place], batch->candidate[place].node)))
+		if (unlikely(!vecidx_store_is_code(store, present->code[i], batch->candidate[place].node)))
 			batch->code[place] = NULL;
 	}
 }
@@ -203,14 +204,13 @@ static void
 store_finish(VecIdxSource *source, VecIdxBatch *batch)
 {
 	VecIdxStore *store = (VecIdxStore *) source;
-	Codes		codes;
+	Present		present;
 	int			kept = 0;
 
 	store->estimates += batch->count;
-	gather_codes(store, batch, &codes);
-	vecidx_visits.hit[VECIDX_VISIT_CODE] += codes.count;
-	if (codes.count > 0)
-		estimate_codes(store, batch, &codes);
+	find_present(store, batch, &present);
+	vecidx_visits.hit[VECIDX_VISIT_CODE] += present.count;
+	estimate_present(store, batch, &present);
 	for (int i = 0; i < batch->count; i++)
 	{
 		VecIdxCandidate candidate = batch->candidate[i];

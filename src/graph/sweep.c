@@ -10,7 +10,8 @@
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
 
-#include "graph/select.h"
+#include "graph/kept.h"
+#include "graph/lot.h"
 #include "graph/sweep.h"
 #include "page/filter.h"
 
@@ -21,6 +22,7 @@ vecidx_sweep_init(VecIdxSweep *sweep, VecIdxStore *store, MemoryContext context,
 	sweep->store = store;
 	sweep->nodes = store->handle->state.nodes;
 	sweep->room = Max(1024, memory / sizeof(VecIdxCandidate));
+	sweep->cut = INFINITY;
 	sweep->returned = MemoryContextAllocExtended(context, sweep->nodes / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
@@ -31,34 +33,6 @@ vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node)
 		sweep->returned[node / 8] |= 1 << node % 8;
 }
 
-/* The nearest candidates of a pass: room for twice as many as are kept. */
-typedef struct Kept
-{
-	VecIdxCandidate *candidate;
-	uint32		count;
-	uint32		room;
-	float		worst;			/* farther ones are not kept */
-} Kept;
-
-/* Keeps the nearest "room" of those there are, which are more; the largest estimate kept bounds what is offered from then on. */
-static void
-halve(Kept *kept)
-{
-	vecidx_select_nearest(kept->candidate, kept->count, kept->room);
-	kept->count = kept->room;
-	kept->worst = kept->candidate[kept->room - 1].estimate;
-}
-
-static inline void
-keep(Kept *kept, const VecIdxCandidate *candidate)
-{
-	if (candidate->estimate > kept->worst)
-		return;
-	kept->candidate[kept->count] = *candidate;
-	if (++kept->count == 2 * kept->room)
-		halve(kept);
-}
-
 static inline bool
 is_returned(const VecIdxSweep *sweep, uint32 node)
 {
@@ -66,7 +40,7 @@ is_returned(const VecIdxSweep *sweep, uint32 node)
 }
 
 static void
-pass_all(VecIdxSweep *sweep, Kept *kept)
+pass_all(VecIdxSweep *sweep, VecIdxKept *kept)
 {
 	vecidx_store_rewind(sweep->store);
 	for (uint32 node = 0; node < sweep->nodes; node++)
@@ -74,37 +48,33 @@ pass_all(VecIdxSweep *sweep, Kept *kept)
 		VecIdxCandidate candidate;
 
 		if (!is_returned(sweep, node) && vecidx_store_next(sweep->store, node, &candidate))
-			keep(kept, &candidate);
+			vecidx_kept_offer(kept, node, candidate.estimate, candidate.bound);
 	}
 	vecidx_store_rewind(sweep->store);
 }
 
-/* Codes that are on their way together. */
-#define BATCH	32
-
-/* Nodes to be estimated: while the codes of one batch come, those of the other are. */
-typedef struct Coming
+/* A pass under a filter: while the codes of one lot come, those of the other are estimated. */
+typedef struct Passing
 {
-	VecIdxBatch batch[2];
+	VecIdxSweep *sweep;
+	VecIdxKept *kept;
+	VecIdxShelf shelf;
+	VecIdxLot	lot[2];
 	int			filling;		/* the other one is on its way, or empty */
-} Coming;
+} Passing;
 
+/* Estimates the lot that has been on its way, and has it filled. */
 static void
-estimate_batch(VecIdxSweep *sweep, VecIdxBatch *batch, Kept *kept)
+turn_over(Passing *passing)
 {
-	sweep->store->source.finish(&sweep->store->source, batch);
-	for (int i = 0; i < batch->count; i++)
-		keep(kept, &batch->candidate[i]);
-	batch->count = 0;
-}
+	VecIdxLot  *lot;
 
-/* Sends for the codes of the batch that is being filled, and estimates the other. */
-static void
-turn_over(VecIdxSweep *sweep, Coming *coming, Kept *kept)
-{
-	vecidx_store_locate(sweep->store, &coming->batch[coming->filling]);
-	coming->filling = 1 - coming->filling;
-	estimate_batch(sweep, &coming->batch[coming->filling], kept);
+	passing->filling = 1 - passing->filling;
+	lot = &passing->lot[passing->filling];
+	vecidx_lot_estimate(lot, passing->sweep->store);
+	for (uint32 i = 0; i < lot->count; i++)
+		vecidx_kept_offer(passing->kept, lot->node[i], lot->estimate[i], lot->bound[i]);
+	lot->count = 0;
 }
 
 /* Verdicts that are looked at together: a bit each of a word. */
@@ -143,31 +113,30 @@ passing_together(const uint8 *verdict)
 }
 
 static inline void
-take(VecIdxSweep *sweep, uint32 node, Coming *coming, Kept *kept)
+take(Passing *passing, uint32 node)
 {
-	VecIdxBatch *batch = &coming->batch[coming->filling];
+	VecIdxLot  *lot = &passing->lot[passing->filling];
 
-	if (is_returned(sweep, node))
+	if (is_returned(passing->sweep, node))
 		return;
-	batch->candidate[batch->count].node = node;
-	batch->candidate[batch->count].upper = VECIDX_NONE;
-	if (++batch->count == BATCH)
-		turn_over(sweep, coming, kept);
+	vecidx_lot_add(lot, &passing->shelf, node);
+	if (lot->count == VECIDX_LOT_ROOM)
+		turn_over(passing);
 }
 
 /* Has the rows of a page that pass estimated.  Verdicts go on with "no" to the end of what is looked at together. */
 static void
-take_passing(VecIdxSweep *sweep, uint32 first, uint32 count, const uint8 *verdict, Coming *coming, Kept *kept)
+take_passing(Passing *passing, uint32 first, uint32 count, const uint8 *verdict)
 {
 	for (uint32 i = 0; i < count; i += TOGETHER)
 	{
-		uint64		passing = passing_together(verdict + i);
+		uint64		together = passing_together(verdict + i);
 
-		if (passing == 0)
+		if (together == 0)
 			continue;
-		sweep->passed += pg_popcount64(passing);
-		for (; passing != 0; passing &= passing - 1)
-			take(sweep, first + i + pg_rightmost_one_pos64(passing), coming, kept);
+		passing->sweep->passed += pg_popcount64(together);
+		for (; together != 0; together &= together - 1)
+			take(passing, first + i + pg_rightmost_one_pos64(together));
 	}
 }
 
@@ -206,30 +175,33 @@ vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first,
 }
 
 static void
-pass_filter(VecIdxSweep *sweep, Kept *kept)
+pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 {
 	VecIdxHandle *handle = sweep->store->handle;
-	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
-	uint8	   *verdict = palloc(per_page + TOGETHER);
-	Coming		coming;
+	uint8	   *verdict = palloc(handle->layout.run[VECIDX_RUN_FILTER].per_page + TOGETHER);
+	Passing    *passing = palloc(sizeof(Passing));
 	uint32		count;
 
-	coming.batch[0].count = coming.batch[1].count = coming.filling = 0;
+	passing->sweep = sweep;
+	passing->kept = kept;
+	vecidx_shelf_init(&passing->shelf, sweep->store);
+	passing->lot[0].count = passing->lot[1].count = passing->filling = 0;
 	for (uint32 first = 0; first < sweep->nodes; first += count)
 	{
 		count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
 		memset(verdict + count, VECIDX_NO, TOGETHER);
-		take_passing(sweep, first, count, verdict, &coming, kept);
+		take_passing(passing, first, count, verdict);
 	}
-	turn_over(sweep, &coming, kept);
-	turn_over(sweep, &coming, kept);
+	turn_over(passing);
+	turn_over(passing);
 	sweep->tests += sweep->nodes;
+	pfree(passing);
 	pfree(verdict);
 }
 
 /* What is farther than so many others need not be sorted now. */
 static float
-guess_distance(const Kept *kept, uint32 wanted)
+guess_distance(const VecIdxKept *kept, uint32 wanted)
 {
 	VecIdxNearest nearest;
 	float		guess = INFINITY;
@@ -246,28 +218,39 @@ guess_distance(const Kept *kept, uint32 wanted)
 	return guess;
 }
 
+/* So many times as many are wanted of a pass as of the last one, if that has left nodes out. */
+#define WANTED_TIMES	4
+
 uint32
 vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank, uint32 wanted)
 {
-	Kept		kept = {NULL, 0, Min(sweep->room, sweep->nodes), INFINITY};
+	VecIdxKept	kept;
 
-	if (sweep->nodes == 0)
+	if (sweep->nodes == 0 || sweep->exhausted)
 		return 0;
-	kept.candidate = palloc_extended(2 * (Size) kept.room * sizeof(VecIdxCandidate), MCXT_ALLOC_HUGE);
+	if (sweep->cut < INFINITY)
+	{
+		wanted = (uint32) Min(Max((uint64) sweep->wanted * WANTED_TIMES, wanted), sweep->nodes);
+		vecidx_rank_reset(rank);
+	}
+	sweep->wanted = wanted;
+	vecidx_kept_init(&kept, Min(sweep->room, sweep->nodes), rank->factor, sweep->cutting && wanted < sweep->nodes ? wanted : 0);
 	if (sweep->predicate == NULL)
 		pass_all(sweep, &kept);
 	else
 		pass_filter(sweep, &kept);
-	if (kept.count > kept.room)
-		halve(&kept);
+	vecidx_kept_finish(&kept);
+	sweep->cut = kept.left_out;
+	sweep->exhausted = sweep->cut == INFINITY && kept.worst == INFINITY;
 	if (sweep->predicate != NULL)
 		rank->guess = guess_distance(&kept, Max(wanted, 1));
-	/* the rank drops those whose vectors are gone: they are not to be offered again */
 	for (uint32 i = 0; i < kept.count; i++)
 	{
 		vecidx_rank_offer(rank, kept.candidate[i].node, kept.candidate[i].estimate, kept.candidate[i].bound);
-		vecidx_sweep_mark(sweep, kept.candidate[i].node);
+		/* the rank drops those whose vectors are gone: they are not to be offered again */
+		if (sweep->cut == INFINITY && !sweep->exhausted)
+			vecidx_sweep_mark(sweep, kept.candidate[i].node);
 	}
-	pfree(kept.candidate);
+	vecidx_kept_free(&kept);
 	return kept.count;
 }

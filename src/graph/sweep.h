@@ -5,7 +5,7 @@
  *
  * A pass estimates every node that the scan has not returned and offers the
  * nearest ones, as many as memory allows, to the ranking; passes repeat until
- * one finds no node left.
+ * one leaves no node out.
  *
  * Under a filter a pass looks at filter rows, and estimates those that pass:
  * slots, be they nodes' or extensions', each with the rows of its own.
@@ -30,6 +30,10 @@ typedef struct VecIdxSweep
 	uint32		room;			/* candidates that a pass may keep */
 	uint8	   *returned;		/* bitmap of nodes given out */
 	uint32		nodes;			/* its size; nodes born later cannot be visible to the scan */
+	bool		cutting;		/* set by the caller: passes may leave out what is farther than those wanted */
+	uint32		wanted;			/* of the last pass */
+	float		cut;			/* of which nodes beyond that distance have been left out; infinity: none */
+	bool		exhausted;		/* all nodes have been offered */
 	uint64		passed;			/* filter rows that have passed, in all passes */
 	uint64		tests;			/* filter rows looked at */
 } VecIdxSweep;
@@ -50,7 +54,8 @@ extern void vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node);
 /*
  * One pass; returns the number of candidates offered, 0 when all nodes have
  * been given out.  Under a filter, "wanted" is how many will likely be asked
- * for.
+ * for.  If the pass before has left nodes out, the rank begins anew, and more
+ * are wanted than then: the order of results holds up to sweep->cut alone.
  */
 extern uint32 vecidx_sweep_pass(VecIdxSweep *sweep, VecIdxRank *rank, uint32 wanted);
 

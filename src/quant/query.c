@@ -259,17 +259,23 @@ vecidx_query_estimates(const VecIdxQuery *query, const uint8 *const *codes, cons
 	}
 }
 
+static inline float
+bound(const VecIdxQuery *query, float error)
+{
+	return vecidx_clamp((double) query->bound * error);
+}
+
 float
 vecidx_query_bound(const VecIdxQuery *query, float error)
 {
-	return vecidx_clamp((double) query->bound * error);
+	return bound(query, error);
 }
 
 void
 vecidx_query_bounds(const VecIdxQuery *query, const float *errors, int count, float *bounds)
 {
 	for (int i = 0; i < count; i++)
-		bounds[i] = vecidx_query_bound(query, errors[i]);
+		bounds[i] = bound(query, errors[i]);
 }
 
 /* From an SQ4 or SQ8 rerank vector. */
