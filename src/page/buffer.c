@@ -184,6 +184,12 @@ vecidx_buffer_pin(Relation index, BlockNumber block, Buffer recent)
 	return buffer;
 }
 
+bool
+vecidx_buffer_was_read(void)
+{
+	return was_read;
+}
+
 void
 vecidx_edit_begin(VecIdxEdit *edit, Relation index, bool logged)
 {

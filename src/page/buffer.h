@@ -85,6 +85,9 @@ pg_noreturn extern void vecidx_damaged(Relation index, const char *what);
  */
 extern Buffer vecidx_buffer_pin(Relation index, BlockNumber block, Buffer recent);
 
+/* Did it have to read the page that was pinned last? */
+extern bool vecidx_buffer_was_read(void);
+
 /*
  * Share-locks a pinned page and checks that it is of the given kind and that
  * its first slot is "first"; errors when it is damaged.  Returns its address.

@@ -340,6 +340,12 @@ vecidx_handle_pin(VecIdxHandle *handle, BlockNumber block)
 	Buffer		recent = vecidx_handle_recent(handle, block);
 	Buffer		buffer = vecidx_buffer_pin(handle->index, block, recent);
 
+	/* what has only been announced does not count: lists are of all nodes that may be expanded, and most never are */
+	if (vecidx_buffer_was_read())
+	{
+		handle->touch = VECIDX_TOUCH_PRESSED;
+		handle->pressed = VECIDX_PRESSED_SCANS;
+	}
 	if (buffer != recent && block < handle->mapped)
 		handle->map[block] = InvalidBuffer;
 	return buffer;
@@ -355,11 +361,6 @@ vecidx_handle_announce(VecIdxHandle *handle, BlockNumber block)
 	result = PrefetchBuffer(handle->index, MAIN_FORKNUM, block);
 	if (BufferIsValid(result.recent_buffer) && block < handle->mapped)
 		handle->map[block] = result.recent_buffer;
-	if (result.initiated_io)
-	{
-		handle->touch = VECIDX_TOUCH_PRESSED;
-		handle->pressed = VECIDX_PRESSED_SCANS;
-	}
 }
 
 void

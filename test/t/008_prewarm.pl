@@ -151,6 +151,26 @@ if ($buffercache)
 	is($after =~ s/, rerank \d+$//r, $before, 'and nothing else');
 }
 
+# A session that has had pages read looks with pins more often for a while, and no longer: what was only announced does not count.
+{
+	my $session = sub {
+		my ($count) = @_;
+
+		return "DO \$\$ BEGIN FOR i IN 1 .. $count LOOP
+			PERFORM id FROM built ORDER BY embedding <-> array_fill(0.1::real, ARRAY[$dimensions]) LIMIT 10;
+		END LOOP; END \$\$;";
+	};
+	my $visits = "SELECT pg_stat_force_next_flush();
+		SELECT idx_blks_hit FROM pg_statio_user_indexes WHERE indexrelname = '$index';";
+	my ($before, $after);
+
+	$node->restart;
+	($before, $after) = grep { /./ } split /\n/, $node->safe_psql('postgres',
+		"SET enable_seqscan = off; SET enable_sort = off;" . $session->(150) . $visits . $session->(200) . $visits);
+	note 'pages that a search pins: ' . ($after - $before) / 200;
+	cmp_ok(($after - $before) / 200, '<', 5, 'a search that finds all in memory pins few pages');
+}
+
 # Few buffers: parts come whole and in order until there is no more room.
 sub check_tight
 {
