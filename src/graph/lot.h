@@ -9,7 +9,7 @@
 #include "graph/store.h"
 #include "page/peek.h"
 
-#define VECIDX_LOT_ROOM		64
+#define VECIDX_LOT_ROOM		16
 
 typedef struct VecIdxLot
 {

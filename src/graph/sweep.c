@@ -53,14 +53,17 @@ pass_all(VecIdxSweep *sweep, VecIdxKept *kept)
 	vecidx_store_rewind(sweep->store);
 }
 
-/* A pass under a filter: while the codes of one lot come, those of the other are estimated. */
+/* Lots of a pass, a power of two: while the codes of the others come, those of one are estimated. */
+#define LOTS	4
+
+/* A pass under a filter. */
 typedef struct Passing
 {
 	VecIdxSweep *sweep;
 	VecIdxKept *kept;
 	VecIdxShelf shelf;
-	VecIdxLot	lot[2];
-	int			filling;		/* the other one is on its way, or empty */
+	VecIdxLot	lot[LOTS];
+	int			filling;		/* the others are on their way, the next one for longest, or empty */
 } Passing;
 
 /* Estimates the lot that has been on its way, and has it filled. */
@@ -69,7 +72,7 @@ turn_over(Passing *passing)
 {
 	VecIdxLot  *lot;
 
-	passing->filling = 1 - passing->filling;
+	passing->filling = (passing->filling + 1) % LOTS;
 	lot = &passing->lot[passing->filling];
 	vecidx_lot_estimate(lot, passing->sweep->store);
 	for (uint32 i = 0; i < lot->count; i++)
@@ -185,15 +188,17 @@ pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 	passing->sweep = sweep;
 	passing->kept = kept;
 	vecidx_shelf_init(&passing->shelf, sweep->store);
-	passing->lot[0].count = passing->lot[1].count = passing->filling = 0;
+	passing->filling = 0;
+	for (int i = 0; i < LOTS; i++)
+		passing->lot[i].count = 0;
 	for (uint32 first = 0; first < sweep->nodes; first += count)
 	{
 		count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
 		memset(verdict + count, VECIDX_NO, TOGETHER);
 		take_passing(passing, first, count, verdict);
 	}
-	turn_over(passing);
-	turn_over(passing);
+	for (int i = 0; i < LOTS; i++)
+		turn_over(passing);
 	sweep->tests += sweep->nodes;
 	pfree(passing);
 	pfree(verdict);
