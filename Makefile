@@ -68,7 +68,7 @@ OBJS = \
 	src/filter/shape.o \
 	src/filter/interval.o \
 	src/filter/compile.o \
-	src/filter/test.o \
+	src/filter/test.o src/filter/zone.o \
 	src/graph/visited.o \
 	src/graph/search.o \
 	src/graph/prune.o \

@@ -103,6 +103,13 @@ typedef struct VecIdxPredicate
  */
 extern VecIdxPredicate *vecidx_predicate_compile(Relation index, const VecIdxFilterShape *shape, const ScanKeyData *keys, int count);
 
+/* The column that is looked at first. */
+static inline int
+vecidx_predicate_field(const VecIdxPredicate *predicate)
+{
+	return predicate->tests > 0 ? predicate->test[0].column : 0;
+}
+
 /* The verdict on one of "rows" rows; fields is where their first field begins. */
 extern uint8 vecidx_predicate_row(VecIdxPredicate *predicate, const uint8 *fields, uint32 rows, uint32 row);
 

@@ -78,7 +78,7 @@ vecidx_price_probe(const VecIdxPrices *prices, double tests)
 }
 
 double
-vecidx_price_pass(const VecIdxPrices *prices, const VecIdxHandle *handle, const VecIdxPredicate *predicate, double share)
+vecidx_price_pass(const VecIdxPrices *prices, const VecIdxHandle *handle, const VecIdxPredicate *predicate, double share, double open)
 {
 	double		nodes = handle->state.nodes;
 	double		per_page = Max(handle->layout.run[VECIDX_RUN_CODE].per_page, 1);
@@ -87,5 +87,5 @@ vecidx_price_pass(const VecIdxPrices *prices, const VecIdxHandle *handle, const 
 
 	for (int i = 0; i < predicate->tests; i++)
 		row += predicate->test[i].kind == VECIDX_TEST_CALL ? prices->call : prices->row;
-	return nodes * (row + share * prices->match) + visited * prices->page;
+	return nodes * (open * row + share * prices->match) + visited * prices->page;
 }

@@ -39,7 +39,8 @@ extern double vecidx_price_narrow(const VecIdxPrices *prices, double expansions,
 /* One that gives up after so many tests. */
 extern double vecidx_price_probe(const VecIdxPrices *prices, double tests);
 
-/* A pass over all nodes, of which a share passes. */
-extern double vecidx_price_pass(const VecIdxPrices *prices, const VecIdxHandle *handle, const VecIdxPredicate *predicate, double share);
+/* A pass over all nodes, of which a share passes, and over a part of the filter pages. */
+extern double vecidx_price_pass(const VecIdxPrices *prices, const VecIdxHandle *handle, const VecIdxPredicate *predicate, double share,
+								double open);
 
 #endif							/* VECIDX_PRICE_H */

@@ -10,6 +10,7 @@
 #include "utils/memutils.h"
 
 #include "graph/sift.h"
+#include "filter/zone.h"
 #include "graph/sweep.h"
 #include "page/filter.h"
 #include "page/peek.h"
@@ -95,18 +96,12 @@ narrow_promises(const VecIdxSift *sift, double cost)
 
 /* Sampling */
 
-static inline int
-first_field(const VecIdxPredicate *predicate)
-{
-	return predicate->tests > 0 ? predicate->test[0].column : 0;
-}
-
 /* Has the page of a run and the first field of its rows on their way. */
 static void
 prefetch_run(VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 node)
 {
 	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
-	int			field = first_field(predicate);
+	int			field = vecidx_predicate_field(predicate);
 	uint32		at;
 	VecIdxPeek	peek = vecidx_filter_wanted(handle, node, &at);
 	const char *from;
@@ -123,10 +118,18 @@ static void
 sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdxShare *sample)
 {
 	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_FILTER, node);
+	VecIdxZones *zones = vecidx_zones_get(handle, predicate);
 	uint8		verdict[SAMPLE_ROWS];
-	uint32		count = vecidx_pass_page(handle, predicate, first, node - first, SAMPLE_ROWS, verdict);
+	uint32		count;
 	uint32		seeds = 0;
 
+	if (zones != NULL && vecidx_zones_closed(zones, handle, predicate, first))
+	{
+		sample->rows += Min(vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, handle->state.nodes) - (node - first), SAMPLE_ROWS);
+		return;
+	}
+	sample->open++;
+	count = vecidx_pass_page(handle, predicate, first, node - first, SAMPLE_ROWS, verdict);
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (verdict[i] == VECIDX_NO)
@@ -149,6 +152,7 @@ vecidx_share_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxShare 
 	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
 		sample_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS), sample);
 	sample->share = (sample->passed + 0.25) / (sample->rows + 0.5);
+	sample->open = (sample->open + 0.5) / (SAMPLE_RUNS + 0.5);
 }
 
 /* Tests */
@@ -603,7 +607,7 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 	sift->share = Min(sample->share, 1);
 	sift->probe_at = PROBE_TESTS;
 	sift->twins = store->handle->state.extensions > 0;
-	sift->first_field = first_field(predicate);
+	sift->first_field = vecidx_predicate_field(predicate);
 	sift->row = MemoryContextAlloc(search->context, VECIDX_FILTER_ROOM);
 	sift->spare_room = 256;
 	sift->spare = MemoryContextAlloc(search->context, sift->spare_room * sizeof(VecIdxHeapItem));

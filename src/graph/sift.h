@@ -41,6 +41,7 @@ typedef struct VecIdxShare
 	uint32		rows;			/* looked at */
 	uint32		passed;
 	double		share;			/* of nodes that pass, about */
+	double		open;			/* of filter pages at which a pass has to look, about */
 	uint32		seeds;
 	uint32		seed[VECIDX_SAMPLE_SEEDS];	/* some that pass */
 } VecIdxShare;

@@ -10,6 +10,7 @@
 #include "port/pg_bitutils.h"
 #include "port/pg_bswap.h"
 
+#include "filter/zone.h"
 #include "graph/kept.h"
 #include "graph/lot.h"
 #include "graph/sweep.h"
@@ -183,8 +184,11 @@ pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 	VecIdxHandle *handle = sweep->store->handle;
 	uint8	   *verdict = palloc(handle->layout.run[VECIDX_RUN_FILTER].per_page + TOGETHER);
 	Passing    *passing = palloc(sizeof(Passing));
+	VecIdxZones *zones;
 	uint32		count;
 
+	vecidx_zones_begin(handle, sweep->predicate);
+	zones = vecidx_zones_get(handle, sweep->predicate);
 	passing->sweep = sweep;
 	passing->kept = kept;
 	vecidx_shelf_init(&passing->shelf, sweep->store);
@@ -193,13 +197,22 @@ pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 		passing->lot[i].count = 0;
 	for (uint32 first = 0; first < sweep->nodes; first += count)
 	{
+		CHECK_FOR_INTERRUPTS();
+		vecidx_filter_ahead(handle, first, sweep->nodes);
+		if (zones != NULL && vecidx_zones_closed(zones, handle, sweep->predicate, first))
+		{
+			count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, sweep->nodes);
+			continue;
+		}
 		count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
 		memset(verdict + count, VECIDX_NO, TOGETHER);
 		take_passing(passing, first, count, verdict);
+		sweep->tests += count;
+		if (zones != NULL)
+			vecidx_zones_learn(zones, handle, sweep->predicate, first);
 	}
 	for (int i = 0; i < LOTS; i++)
 		turn_over(passing);
-	sweep->tests += sweep->nodes;
 	pfree(passing);
 	pfree(verdict);
 }

@@ -212,6 +212,7 @@ visit_filters(VecIdxHandle *handle, uint32 end, VecIdxSlotVisitor visit, void *s
 		VecIdxFilterPage page;
 
 		require_block(handle->index, block);
+		vecidx_filter_ahead(handle, first, end);
 		vecidx_filter_lock(handle, first, end, &page);
 		memcpy(copy + VECIDX_PAGE_START, page.fields, VECIDX_PAGE_USABLE);
 		vecidx_filter_close(handle, &page);

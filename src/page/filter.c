@@ -96,17 +96,6 @@ vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row)
 /* Pages that a pass has read ahead. */
 #define PASS_AHEAD		32
 
-/* Has the beginning of the page behind this one on its way: what reads it goes on by itself from there. */
-static void
-prefetch_next(VecIdxHandle *handle, uint32 first)
-{
-	uint32		at;
-	VecIdxPeek	peek = vecidx_peek(handle, vecidx_filter_locate(handle, first, &at));
-
-	if (likely(peek.page != NULL))
-		vecidx_peek_prefetch_page(&peek);
-}
-
 /*
  * Has the page that begins with a node's row on its way, or finds out where it
  * is.  One that is not what it should be is not known after that, so that it is
@@ -134,18 +123,35 @@ vecidx_filter_wanted(VecIdxHandle *handle, uint32 node, uint32 *at)
 	return vecidx_peek(handle, block);
 }
 
+/* Pages that a pass has on their way to the processor's cache. */
+#define PASS_NEAR		2
+
+void
+vecidx_filter_ahead(VecIdxHandle *handle, uint32 first, uint32 end)
+{
+	uint32		near = first + PASS_NEAR * rows_a_page(handle);
+	uint32		later = first + PASS_AHEAD * rows_a_page(handle);
+	uint32		at;
+	VecIdxPeek	peek;
+
+	if (later < end)
+		(void) vecidx_filter_wanted(handle, later, &at);
+	if (near >= end)
+		return;
+	peek = vecidx_peek(handle, vecidx_filter_locate(handle, near, &at));
+	if (unlikely(peek.page == NULL))
+		return;
+	__builtin_prefetch(peek.buffer);
+	vecidx_peek_prefetch_page(&peek);
+}
+
 static BlockNumber
 begin_page(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page)
 {
-	uint32		later = first + PASS_AHEAD * rows_a_page(handle);
 	uint32		at;
 
 	CHECK_FOR_INTERRUPTS();
-	if (later < end)
-		(void) vecidx_filter_wanted(handle, later, &at);
 	page->count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, end);
-	if (first + page->count < end)
-		prefetch_next(handle, first + page->count);
 	return vecidx_filter_locate(handle, first, &at);
 }
 

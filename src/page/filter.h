@@ -90,10 +90,12 @@ extern void vecidx_filter_read(VecIdxHandle *handle, uint32 node, uint8 *row);
 extern VecIdxPeek vecidx_filter_wanted(VecIdxHandle *handle, uint32 node, uint32 *at);
 
 /*
- * For a pass over all nodes: share-locks the page that begins with a node's
- * row, and tells how many rows of ids below "end" it holds and where their
- * fields are (vecidx_filter_place).  Does not look at checksums.  Until it is
- * closed nothing may be called that is not known to be short.
+ * For a pass over all nodes: ahead has pages on their way that come behind the
+ * one that begins with a node's row.
+ *
+ * lock share-locks that one, and tells how many rows of ids below "end" it holds
+ * and where their fields are (vecidx_filter_place).  Does not look at checksums.
+ * Until it is closed nothing may be called that is not known to be short.
  *
  * open does the same without pin and lock, if that can be done.  What was read
  * then counts only if close says so; if not, the page is to be opened again.
@@ -109,6 +111,7 @@ typedef struct VecIdxFilterPage
 	VecIdxPeek	peek;
 } VecIdxFilterPage;
 
+extern void vecidx_filter_ahead(VecIdxHandle *handle, uint32 first, uint32 end);
 extern void vecidx_filter_lock(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page);
 extern void vecidx_filter_open(VecIdxHandle *handle, uint32 first, uint32 end, VecIdxFilterPage *page);
 extern bool vecidx_filter_close(VecIdxHandle *handle, VecIdxFilterPage *page);

@@ -193,6 +193,7 @@ reset_handle(VecIdxHandle *handle, const VecIdxMetaFixed *fixed)
 	handle->present = 0;
 	handle->entries = NULL;
 	handle->roster = NULL;
+	handle->zones = NULL;
 	MemoryContextReset(handle->context);
 	if (fixed->dimensions > 0)
 	{

@@ -15,6 +15,7 @@
 #include "page/layout.h"
 
 typedef struct VecIdxEntries VecIdxEntries; /* graph/entry.h */
+typedef struct VecIdxZones VecIdxZones; /* filter/zone.h */
 typedef struct VecIdxRoster VecIdxRoster;	/* am/roster.h */
 
 /* How a search reaches the pages that steer it. */
@@ -61,6 +62,7 @@ typedef struct VecIdxHandle
 	uint32		visits;			/* counts visits that the buffer manager does not, so that some of them do */
 	VecIdxEntries *entries;		/* entry nodes, made by the graph layer in context */
 	VecIdxRoster *roster;		/* where TIDs are, likewise by the access method */
+	VecIdxZones *zones;			/* what values filter pages hold, likewise by the filter layer */
 
 	/* bookkeeping */
 	Oid			relid;
