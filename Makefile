@@ -241,7 +241,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # plain loops over arrays that builds and passes spend their time in
-src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/lot.o src/graph/sweep.o src/graph/weave.o src/quant/sketch.o src/filter/test.o src/kernel/plain_within.o src/kernel/avx2_within.o: CFLAGS += -O3
+src/am/cells.o src/am/load.o src/graph/gram.o src/graph/partition.o src/graph/lot.o src/graph/sweep.o src/graph/weave.o src/quant/sketch.o src/filter/test.o src/filter/zone.o src/kernel/plain_within.o src/kernel/avx2_within.o: CFLAGS += -O3
 
 # PGXS tracks neither headers nor the PostgreSQL that objects were made for
 $(shell v="`$(PG_CONFIG) --version`"; test "`cat .pg_version 2>/dev/null`" = "$$v" || echo "$$v" > .pg_version)

@@ -48,6 +48,34 @@ SELECT filters_agree('NOT (tenant = 3)', k, 'filters_many') FROM (VALUES (1), (1
 RESET vecidx.target_recall;
 DROP TABLE filters_many;
 
+-- rows of a tenant lie together: passes learn at which rows they need not look, and unlearn it when these change
+CREATE TABLE filters_zones AS SELECT i AS id, i / 100 AS tenant, 'n' || i / 100 AS name,
+	array(SELECT (i / 100 * 10 + e)::real FROM unnest(filters_vector(i)) e) AS v FROM generate_series(0, 7999) i;
+CREATE INDEX filters_zones_v ON filters_zones USING vecidx (v real_l2_ops, tenant, name) WITH (rerank = 'float');
+ANALYZE filters_zones;
+CREATE FUNCTION filters_zoned(condition text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	agree text := filters_agree(condition, 200, 'filters_zones');
+BEGIN
+	RETURN agree || CASE WHEN (SELECT filter_tests FROM vecidx_last_scan()) < 4000 THEN ', few tests' ELSE ', many tests' END;
+END $$;
+SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 4) n;
+SELECT condition, filters_zoned(condition) FROM (VALUES ('tenant IN (5, 78)'), ('tenant < 2 AND name <> ''n1'''), ('tenant > 77'),
+	('tenant = 99'), ('tenant = 3 AND name IS NULL'), ('tenant = 3 AND name = ''n4''')) conditions (condition);
+INSERT INTO filters_zones SELECT 8000 + i, 3, 'n3', array(SELECT (i * 50 + e)::real FROM unnest(filters_vector(-i)) e) FROM generate_series(1, 15) i;
+UPDATE filters_zones SET tenant = 3, name = 'n3' WHERE id IN (750, 7777);
+DELETE FROM filters_zones WHERE id BETWEEN 310 AND 320;
+SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 2) n;
+VACUUM filters_zones;
+INSERT INTO filters_zones SELECT 9000 + i, 3, 'n3', filters_vector(9000 + i) FROM generate_series(1, 11) i;
+SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 2) n;
+REINDEX INDEX filters_zones_v;
+SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 4) n;
+ALTER TABLE filters_zones SET UNLOGGED;
+SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 4) n;
+DROP TABLE filters_zones;
+DROP FUNCTION filters_zoned;
+
 -- what the planner hands to the index
 EXPLAIN (COSTS OFF) SELECT id FROM filters WHERE tenant = ANY ('{1,2}') AND flag AND name ~ '^n' AND tags && '{1}' AND doc ? 'kind'
 	ORDER BY v <-> filters_vector(1) LIMIT 3;

@@ -354,6 +354,7 @@ begin_sweep(DistanceScan *state)
 {
 	vecidx_sweep_init(&state->sweep, &state->store, state->work, (Size) work_mem * 1024 / 2);
 	state->sweep.predicate = state->filter != NULL ? state->filter->predicate : NULL;
+	state->sweep.zone_memory = state->filter != NULL && state->filter->share.zones_tell ? get_hash_memory_limit() : 0;
 	state->sweep.cutting = state->filter != NULL && state->stats.k > 0;
 	for (uint32 i = 0; i < state->returned_count; i++)
 		vecidx_sweep_mark(&state->sweep, state->returned[i]);

@@ -1,15 +1,26 @@
 /*
  * zone.c
- *	  What values there are on a filter page.
+ *	  What values the rows of a filter page have.
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
+#include "port/pg_bitutils.h"
 #include "storage/bufpage.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-#include "common/hashfn.h"
 #include "filter/zone.h"
+
+#define MARK_WORDS		4
+
+/* The values of a column in a strip. */
+typedef struct Zone
+{
+	uint64		low;			/* the least and the greatest key, of numbers (interval.h) */
+	uint64		high;
+	uint64		marks[MARK_WORDS];	/* of each key a bit, by its hash */
+} Zone;
 
 /* What is known of a page. */
 typedef struct ZonePage
@@ -18,7 +29,7 @@ typedef struct ZonePage
 	char		status;			/* of the table's slot */
 	uint32		known;			/* columns, a bit each */
 	XLogRecPtr	lsn;			/* of the page that it is known of */
-	VecIdxZone *zone;			/* of each column */
+	Zone	  **strips;			/* of each column, or NULL */
 } ZonePage;
 
 #define SH_PREFIX			zonepages
@@ -32,35 +43,36 @@ typedef struct ZonePage
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* Pages that are known, at most: 16 MB for each column. */
-#define PAGES_MOST		(512 * 1024)
-
-/*
- * Where of this many pages asked for not one in so many was closed, values do not
- * go by where rows lie: the next so many passes with a condition on that column
- * do not ask.
- */
-#define PATIENCE_PAGES	64
-#define PATIENCE_PART	32
-#define PATIENCE_PASSES	15
+/* Values that are looked for one by one; of more, only the range counts. */
+#define VALUES_MOST		8
 
 struct VecIdxZones
 {
 	zonepages_hash *pages;		/* NULL before the second pass */
-	int			columns;
-	VecIdxZone	looked[VECIDX_FILTER_COLUMNS];	/* scratch: of the page that is being read */
-
-	/* the pass under way */
-	int			first;			/* column of its first test */
-	uint32		asked;			/* pages of which something is known */
-	uint32		closed;
-	uint32		idle[VECIDX_FILTER_COLUMNS];	/* passes that do not ask, by their first column */
+	Size		memory;			/* that zones may take, and do */
+	Size		used;
 };
 
 static inline uint64
-mark_of(uint64 key)
+hash_key(uint64 key)
 {
-	return UINT64CONST(1) << ((key * UINT64CONST(0x9E3779B97F4A7C15)) >> 58);
+	return key * UINT64CONST(0x9E3779B97F4A7C15);
+}
+
+static inline void
+set_mark(Zone *zone, uint64 key)
+{
+	uint64		hash = hash_key(key);
+
+	zone->marks[hash >> 62] |= UINT64CONST(1) << ((hash >> 56) & 63);
+}
+
+static inline bool
+has_mark(const Zone *zone, uint64 key)
+{
+	uint64		hash = hash_key(key);
+
+	return (zone->marks[hash >> 62] & UINT64CONST(1) << ((hash >> 56) & 63)) != 0;
 }
 
 static inline uint64
@@ -76,10 +88,10 @@ bytes_key(const uint8 *stored)
 static inline bool
 is_zonal(const VecIdxTest *test)
 {
-	return test->kind == VECIDX_TEST_NUMBER || test->kind == VECIDX_TEST_BYTES;
+	return test->kind == VECIDX_TEST_NUMBER || (test->kind == VECIDX_TEST_BYTES && test->arguments <= VALUES_MOST);
 }
 
-/* The columns that are tested so. */
+/* Columns of which zones can say no. */
 static uint32
 zonal_columns(const VecIdxPredicate *predicate)
 {
@@ -93,33 +105,19 @@ zonal_columns(const VecIdxPredicate *predicate)
 	return columns;
 }
 
-static VecIdxZones *
-make_zones(VecIdxHandle *handle)
-{
-	VecIdxZones *zones = MemoryContextAllocZero(handle->context, sizeof(VecIdxZones));
-
-	zones->columns = handle->shape.columns;
-	return zones;
-}
-
 void
-vecidx_zones_begin(VecIdxHandle *handle, const VecIdxPredicate *predicate)
+vecidx_zones_begin(VecIdxHandle *handle, Size memory)
 {
 	VecIdxZones *zones = handle->zones;
 
 	if (zones == NULL)
 	{
-		handle->zones = make_zones(handle);
+		handle->zones = MemoryContextAllocZero(handle->context, sizeof(VecIdxZones));
 		return;
 	}
 	if (zones->pages == NULL)
 		zones->pages = zonepages_create(handle->context, 256, NULL);
-	if (zones->asked >= PATIENCE_PAGES && zones->closed < zones->asked / PATIENCE_PART)
-		zones->idle[zones->first] = PATIENCE_PASSES;
-	zones->asked = zones->closed = 0;
-	zones->first = vecidx_predicate_field(predicate);
-	if (zones->idle[zones->first] > 0)
-		zones->idle[zones->first]--;
+	zones->memory = memory;
 }
 
 VecIdxZones *
@@ -127,144 +125,168 @@ vecidx_zones_get(VecIdxHandle *handle, const VecIdxPredicate *predicate)
 {
 	VecIdxZones *zones = handle->zones;
 
-	if (zones == NULL || zones->pages == NULL || zones->idle[vecidx_predicate_field(predicate)] > 0 ||
-		zonal_columns(predicate) == 0 || predicate->calling ||
-		handle->access == VECIDX_ACCESS_PINNED || !RelationNeedsWAL(handle->index))
+	if (zones == NULL || zones->pages == NULL || zonal_columns(predicate) == 0 || handle->access == VECIDX_ACCESS_PINNED || !RelationNeedsWAL(handle->index))
 		return NULL;
 	return zones;
 }
 
-static bool
-number_closed(const VecIdxTest *test, const VecIdxZone *zone)
+static inline bool
+interval_open(const Zone *zone, VecIdxInterval interval)
 {
-	for (int i = 0; i < test->intervals.count; i++)
-	{
-		VecIdxInterval interval = test->intervals.interval[i];
-
-		if (interval.low <= zone->high && interval.high >= zone->low &&
-			(interval.low != interval.high || (zone->marks & mark_of(interval.low)) != 0))
-			return false;
-	}
-	return true;
+	return interval.low <= zone->high && interval.high >= zone->low && (interval.low != interval.high || has_mark(zone, interval.low));
 }
 
-static bool
-bytes_closed(const VecIdxTest *test, const VecIdxZone *zone)
+static uint64
+numbers_open(const VecIdxIntervals *intervals, const Zone *strips, uint32 count)
 {
+	const VecIdxInterval *interval = intervals->interval;
+	VecIdxInterval all = {interval[0].low, interval[intervals->count - 1].high};
+	bool		many = intervals->count > VALUES_MOST;
+	uint64		open = 0;
+
+	for (int i = 0; i < (many ? 1 : intervals->count); i++)
+	{
+		for (uint32 s = 0; s < count; s++)
+			open |= (uint64) interval_open(&strips[s], many ? all : interval[i]) << s;
+	}
+	return open;
+}
+
+static uint64
+bytes_open(const VecIdxTest *test, const Zone *strips, uint32 count)
+{
+	uint64		open = 0;
+
 	for (int i = 0; i < test->arguments; i++)
 	{
-		if ((zone->marks & mark_of(bytes_key(test->argument[i].stored))) != 0)
-			return false;
+		uint64		key = bytes_key(test->argument[i].stored);
+
+		for (uint32 s = 0; s < count; s++)
+			open |= (uint64) has_mark(&strips[s], key) << s;
 	}
-	return true;
+	return open;
 }
 
-static bool
-zone_closed(const ZonePage *page, const VecIdxPredicate *predicate)
+/* By what is known of a page, whether that still holds or not. */
+static uint64
+strips_open(const ZonePage *page, const VecIdxPredicate *predicate, uint32 count)
 {
-	for (int i = 0; i < predicate->tests; i++)
+	uint64		open = (UINT64CONST(1) << count) - 1;
+
+	for (int i = 0; i < predicate->tests && open != 0; i++)
 	{
 		const VecIdxTest *test = &predicate->test[i];
 
 		if (!is_zonal(test) || (page->known & 1U << test->column) == 0)
 			continue;
-		if (test->kind == VECIDX_TEST_NUMBER ? number_closed(test, &page->zone[test->column]) : bytes_closed(test, &page->zone[test->column]))
-			return true;
+		open &= test->kind == VECIDX_TEST_NUMBER ? numbers_open(&test->intervals, page->strips[test->column], count) :
+			bytes_open(test, page->strips[test->column], count);
 	}
-	return false;
+	return open;
 }
 
-bool
-vecidx_zones_closed(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first)
+static bool
+still_holds(VecIdxHandle *handle, const ZonePage *page)
 {
-	uint32		at;
-	BlockNumber block = vecidx_filter_locate(handle, first, &at);
-	const ZonePage *page = zonepages_lookup(zones->pages, block);
-	VecIdxPeek	peek;
+	VecIdxPeek	peek = vecidx_peek(handle, page->block);
 	XLogRecPtr	lsn;
 
-	if (page == NULL)
-		return false;
-	zones->asked++;
-	if (!zone_closed(page, predicate))
-		return false;
-	peek = vecidx_peek(handle, block);
 	if (!vecidx_peek_valid(handle, &peek))
 		return false;
 	lsn = PageGetLSN((Page) peek.page);
 	if (!vecidx_peek_valid(handle, &peek) || lsn != page->lsn)
 		return false;
 	vecidx_visits.hit[VECIDX_VISIT_FILTER]++;
-	zones->closed++;
 	return true;
 }
 
-static VecIdxZone
-look_at_numbers(const VecIdxNumber *number, const uint8 *values, uint32 rows)
+uint64
+vecidx_zones_open(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first, bool *known)
 {
-	VecIdxZone	zone = {PG_UINT64_MAX, 0, 0};
+	uint32		count = vecidx_strips(handle);
+	uint64		all = (UINT64CONST(1) << count) - 1;
+	uint32		at;
+	const ZonePage *page = zonepages_lookup(zones->pages, vecidx_filter_locate(handle, first, &at));
+	uint64		open;
 
+	*known = page != NULL && (zonal_columns(predicate) & ~page->known) == 0;
+	if (page == NULL)
+		return all;
+	open = strips_open(page, predicate, count);
+	return open == all || still_holds(handle, page) ? open : all;
+}
+
+static void
+look_at_numbers(const VecIdxNumber *number, const uint8 *values, uint32 rows, Zone *zone)
+{
+	zone->low = PG_UINT64_MAX;
 	for (uint32 i = 0; i < rows; i++)
 	{
 		uint64		key = vecidx_number_key(number, values + i * number->width);
 
-		zone.low = Min(zone.low, key);
-		zone.high = Max(zone.high, key);
-		zone.marks |= mark_of(key);
+		zone->low = Min(zone->low, key);
+		zone->high = Max(zone->high, key);
+		set_mark(zone, key);
 	}
-	return zone;
-}
-
-static VecIdxZone
-look_at_bytes(const uint8 *values, uint32 rows)
-{
-	VecIdxZone	zone = {0, PG_UINT64_MAX, 0};
-
-	for (uint32 i = 0; i < rows; i++)
-		zone.marks |= mark_of(bytes_key(values + i * VECIDX_SHORT_SIZE));
-	return zone;
-}
-
-/* Looks at all rows of a page, for columns that are tested and not known. */
-static uint32
-look_at_page(VecIdxZones *zones, const VecIdxHandle *handle, const VecIdxPredicate *predicate, const uint8 *fields, uint32 known)
-{
-	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
-	uint32		looked_at = 0;
-
-	for (int i = 0; i < predicate->tests; i++)
-	{
-		const VecIdxTest *test = &predicate->test[i];
-		const uint8 *values = fields + vecidx_filter_place(&handle->shape, test->column, rows, 0);
-
-		if (!is_zonal(test) || ((known | looked_at) & 1U << test->column) != 0)
-			continue;
-		zones->looked[test->column] = test->kind == VECIDX_TEST_NUMBER ? look_at_numbers(test->number, values, rows) : look_at_bytes(values, rows);
-		looked_at |= 1U << test->column;
-	}
-	return looked_at;
 }
 
 static void
-remember(VecIdxZones *zones, const VecIdxHandle *handle, const ZonePage *looked)
+look_at_bytes(const uint8 *values, uint32 rows, Zone *zone)
 {
-	ZonePage   *page;
+	for (uint32 i = 0; i < rows; i++)
+		set_mark(zone, bytes_key(values + i * VECIDX_SHORT_SIZE));
+}
+
+/* The zones of a column on a page. */
+static void
+look_at_column(const VecIdxHandle *handle, const VecIdxTest *test, const uint8 *fields, Zone *strips)
+{
+	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+
+	for (uint32 row = 0; row < rows; row += VECIDX_STRIP_ROWS)
+	{
+		const uint8 *values = fields + vecidx_filter_place(&handle->shape, test->column, rows, row);
+		uint32		some = Min(rows - row, VECIDX_STRIP_ROWS);
+		Zone	   *zone = &strips[row / VECIDX_STRIP_ROWS];
+
+		memset(zone, 0, sizeof(Zone));
+		if (test->kind == VECIDX_TEST_NUMBER)
+			look_at_numbers(test->number, values, some, zone);
+		else
+			look_at_bytes(values, some, zone);
+	}
+}
+
+/* The page's entry, with room for what its tests are about; NULL if there is no more memory. */
+static ZonePage *
+prepare_page(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, BlockNumber block)
+{
+	Size		size = vecidx_strips(handle) * sizeof(Zone);
+	ZonePage   *page = zonepages_lookup(zones->pages, block);
 	bool		found;
 
-	if (zones->pages->members >= PAGES_MOST && zonepages_lookup(zones->pages, looked->block) == NULL)
-		return;
-	page = zonepages_insert(zones->pages, looked->block, &found);
-	if (!found)
-		page->zone = MemoryContextAlloc(handle->context, zones->columns * sizeof(VecIdxZone));
-	if (!found || page->lsn != looked->lsn)
-		page->known = 0;
-	page->lsn = looked->lsn;
-	page->known |= looked->known;
-	for (int column = 0; column < zones->columns; column++)
+	if (page == NULL)
 	{
-		if ((looked->known & 1U << column) != 0)
-			page->zone[column] = zones->looked[column];
+		if (zones->used >= zones->memory)
+			return NULL;
+		page = zonepages_insert(zones->pages, block, &found);
+		page->known = 0;
+		page->lsn = InvalidXLogRecPtr;
+		page->strips = MemoryContextAllocZero(handle->context, handle->shape.columns * sizeof(Zone *));
+		zones->used += 2 * sizeof(ZonePage) + handle->shape.columns * sizeof(Zone *);
 	}
+	for (int i = 0; i < predicate->tests; i++)
+	{
+		Zone	  **strips = &page->strips[predicate->test[i].column];
+
+		if (!is_zonal(&predicate->test[i]) || *strips != NULL)
+			continue;
+		if (zones->used >= zones->memory)
+			return NULL;
+		*strips = MemoryContextAlloc(handle->context, size);
+		zones->used += size;
+	}
+	return page;
 }
 
 /*
@@ -275,20 +297,32 @@ void
 vecidx_zones_learn(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first)
 {
 	uint32		at;
-	ZonePage	looked = {.block = vecidx_filter_locate(handle, first, &at)};
-	const ZonePage *page = zonepages_lookup(zones->pages, looked.block);
+	ZonePage   *page = prepare_page(zones, handle, predicate, vecidx_filter_locate(handle, first, &at));
 	VecIdxFilterPage filter;
 
+	if (page == NULL)
+		return;
 	do
 	{
-		uint32		known;
+		XLogRecPtr	lsn;
 
 		vecidx_filter_open(handle, first, handle->state.nodes, &filter);
-		looked.lsn = PageGetLSN((Page) (filter.fields - VECIDX_PAGE_START));
+		lsn = PageGetLSN((Page) (filter.fields - VECIDX_PAGE_START));
 		pg_read_barrier();
-		known = page != NULL && page->lsn == looked.lsn ? page->known : 0;
-		looked.known = look_at_page(zones, handle, predicate, filter.fields, known);
-	} while (!vecidx_filter_close(handle, &filter));
-	if (looked.known != 0)
-		remember(zones, handle, &looked);
+		if (page->lsn != lsn)
+			page->known = 0;
+		page->lsn = lsn;
+		for (int i = 0; i < predicate->tests; i++)
+		{
+			const VecIdxTest *test = &predicate->test[i];
+
+			if (!is_zonal(test) || (page->known & 1U << test->column) != 0)
+				continue;
+			look_at_column(handle, test, filter.fields, page->strips[test->column]);
+			page->known |= 1U << test->column;
+		}
+		if (vecidx_filter_close(handle, &filter))
+			return;
+		page->known = 0;
+	} while (true);
 }

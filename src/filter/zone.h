@@ -1,7 +1,7 @@
 /*
  * zone.h
- *	  Zones: what values there are on a filter page, so that a pass need not
- *	  look at a page of which no row can pass.
+ *	  Zones: what values the rows of a filter page have, so that a pass need not
+ *	  look at rows of which none can pass.
  *
  * A session keeps them, for columns on which there are conditions, as its
  * passes find them.  They cost no byte on disk and no write anything: a zone
@@ -16,27 +16,35 @@
 #ifndef VECIDX_FILTER_ZONE_H
 #define VECIDX_FILTER_ZONE_H
 
-#include "access/xlogdefs.h"
-
 #include "filter/predicate.h"
 #include "page/filter.h"
 
-/* The values of a column on a page. */
-typedef struct VecIdxZone
-{
-	uint64		low;			/* the least and the greatest key, of numbers (interval.h) */
-	uint64		high;
-	uint64		marks;			/* of each key a bit, by its hash */
-} VecIdxZone;
+/* Rows that have a zone together: strip s of a page are rows [64 s, 64 s + 64). */
+#define VECIDX_STRIP_ROWS	64
 
-/* Says that a pass over the index begins: a session's second one makes zones. */
-extern void vecidx_zones_begin(VecIdxHandle *handle, const VecIdxPredicate *predicate);
+/* Strips of a page, at most: a row has a byte for a column, one for null bits and one of flags at least. */
+#define VECIDX_STRIPS_MOST	((VECIDX_PAGE_USABLE / 3 + VECIDX_STRIP_ROWS - 1) / VECIDX_STRIP_ROWS)
+
+StaticAssertDecl(VECIDX_STRIPS_MOST < 64, "the strips of a page must fit the bits of a word");
+
+static inline uint32
+vecidx_strips(const VecIdxHandle *handle)
+{
+	return (handle->layout.run[VECIDX_RUN_FILTER].per_page + VECIDX_STRIP_ROWS - 1) / VECIDX_STRIP_ROWS;
+}
+
+/* Says that a pass over the index begins: a session's second one makes zones, of "memory" bytes at most. */
+extern void vecidx_zones_begin(VecIdxHandle *handle, Size memory);
 
 /* The session's zones, or NULL if there are none or they are of no use to the predicate. */
 extern VecIdxZones *vecidx_zones_get(VecIdxHandle *handle, const VecIdxPredicate *predicate);
 
-/* Is it known that no row of the page that begins with a node's passes?  Neither pins nor locks. */
-extern bool vecidx_zones_closed(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first);
+/*
+ * Strips, a bit each, of the page that begins with a node's row, of which rows
+ * may pass; all, where nothing is known of the page.  Neither pins nor locks.
+ */
+extern uint64 vecidx_zones_open(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first,
+								bool *known);
 
 /* Looks at the rows of that page for what is not known of it. */
 extern void vecidx_zones_learn(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first);

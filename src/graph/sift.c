@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "graph/sift.h"
@@ -18,6 +19,14 @@
 /* Runs of consecutive rows that a sample consists of, and rows of each. */
 #define SAMPLE_RUNS		32
 #define SAMPLE_ROWS		64
+
+/*
+ * Zones are asked, of so many pages, where not more than this share of all rows
+ * passes, and are gone by where not more than that part of strips is open.
+ */
+#define ZONES_ASKED		8
+#define ZONES_SHARE		0.05
+#define ZONES_OPEN		0.5
 
 /* Bridges that a narrow sift expands one after the other without finding a node as near as the nearest ones. */
 #define VAIN_MOST		8
@@ -118,18 +127,10 @@ static void
 sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdxShare *sample)
 {
 	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_FILTER, node);
-	VecIdxZones *zones = vecidx_zones_get(handle, predicate);
 	uint8		verdict[SAMPLE_ROWS];
-	uint32		count;
+	uint32		count = vecidx_pass_page(handle, predicate, first, node - first, SAMPLE_ROWS, verdict);
 	uint32		seeds = 0;
 
-	if (zones != NULL && vecidx_zones_closed(zones, handle, predicate, first))
-	{
-		sample->rows += Min(vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, handle->state.nodes) - (node - first), SAMPLE_ROWS);
-		return;
-	}
-	sample->open++;
-	count = vecidx_pass_page(handle, predicate, first, node - first, SAMPLE_ROWS, verdict);
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (verdict[i] == VECIDX_NO)
@@ -139,6 +140,35 @@ sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdx
 			sample->seed[sample->seeds++] = node + i;
 	}
 	sample->rows += count;
+}
+
+/*
+ * Asks the zones of some pages what part of their rows a pass would have to look
+ * at.  It goes by zones where that is small, and learns them where they are not
+ * known.  Where many rows pass, hardly any would be left out.
+ */
+static void
+ask_zones(VecIdxHandle *handle, const VecIdxPredicate *predicate, VecIdxShare *sample)
+{
+	const VecIdxZones *zones = vecidx_zones_get(handle, predicate);
+	double		open = 0.5;
+	uint32		zoned = 0;
+
+	sample->open = 1;
+	sample->zones_tell = sample->share < ZONES_SHARE;
+	if (zones == NULL || !sample->zones_tell)
+		return;
+	for (uint32 i = 0; i < ZONES_ASKED; i++)
+	{
+		uint32		node = (uint32) ((uint64) handle->state.nodes * i / ZONES_ASKED);
+		bool		known;
+		uint64		strips = vecidx_zones_open(zones, handle, predicate, vecidx_handle_first(handle, VECIDX_RUN_FILTER, node), &known);
+
+		open += (double) pg_popcount64(strips) / vecidx_strips(handle);
+		zoned += known;
+	}
+	sample->open = open / (ZONES_ASKED + 0.5);
+	sample->zones_tell = sample->open < ZONES_OPEN || zoned < ZONES_ASKED / 2;
 }
 
 void
@@ -152,7 +182,7 @@ vecidx_share_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxShare 
 	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
 		sample_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS), sample);
 	sample->share = (sample->passed + 0.25) / (sample->rows + 0.5);
-	sample->open = (sample->open + 0.5) / (SAMPLE_RUNS + 0.5);
+	ask_zones(handle, predicate, sample);
 }
 
 /* Tests */

@@ -41,7 +41,8 @@ typedef struct VecIdxShare
 	uint32		rows;			/* looked at */
 	uint32		passed;
 	double		share;			/* of nodes that pass, about */
-	double		open;			/* of filter pages at which a pass has to look, about */
+	double		open;			/* part of filter rows at which a pass has to look, about, by their zones */
+	bool		zones_tell;		/* a pass should go by zones, or learn them */
 	uint32		seeds;
 	uint32		seed[VECIDX_SAMPLE_SEEDS];	/* some that pass */
 } VecIdxShare;

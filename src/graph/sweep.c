@@ -178,17 +178,79 @@ vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first,
 	return count;
 }
 
+/* To test strips one by one costs less than to test the page as a whole where this part of them is open, or less. */
+#define STRIPS_PART		4
+
+/*
+ * The verdicts on the rows of some strips of a page, a bit each, whatever page
+ * follows; all others are not passed.  Returns the number of rows of the page.
+ */
+static uint32
+pass_strips(VecIdxSweep *sweep, uint32 first, uint64 strips, uint8 *verdict)
+{
+	VecIdxHandle *handle = sweep->store->handle;
+	uint32		per_page = handle->layout.run[VECIDX_RUN_FILTER].per_page;
+	VecIdxFilterPage page;
+
+	do
+	{
+		vecidx_filter_open(handle, first, sweep->nodes, &page);
+		memset(verdict, VECIDX_NO, page.count);
+		for (uint64 left = strips; left != 0; left &= left - 1)
+		{
+			uint32		row = pg_rightmost_one_pos64(left) * VECIDX_STRIP_ROWS;
+
+			if (row >= page.count)
+				break;
+			vecidx_predicate_rows(sweep->predicate, page.fields, per_page, row, Min(page.count - row, VECIDX_STRIP_ROWS), verdict + row);
+		}
+	} while (!vecidx_filter_close(handle, &page));
+	sweep->tests += pg_popcount64(strips) * VECIDX_STRIP_ROWS;
+	return page.count;
+}
+
+/* The verdicts on the rows of a page; returns their number. */
+static uint32
+pass_page(VecIdxSweep *sweep, VecIdxZones *zones, uint32 first, uint8 *verdict)
+{
+	VecIdxHandle *handle = sweep->store->handle;
+	uint64		open = PG_UINT64_MAX;
+	bool		known;
+	uint32		count;
+
+	vecidx_filter_ahead(handle, first, sweep->nodes);
+	if (zones != NULL)
+		open = vecidx_zones_open(zones, handle, sweep->predicate, first, &known);
+	if (open == 0)
+	{
+		count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, sweep->nodes);
+		memset(verdict, VECIDX_NO, count);
+		return count;
+	}
+	/* no function is called with values read without lock */
+	if (!sweep->predicate->calling && STRIPS_PART * (uint32) pg_popcount64(open) <= vecidx_strips(handle))
+		return pass_strips(sweep, first, open, verdict);
+	count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
+	sweep->tests += count;
+	if (zones != NULL)
+		vecidx_zones_learn(zones, handle, sweep->predicate, first);
+	return count;
+}
+
 static void
 pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 {
 	VecIdxHandle *handle = sweep->store->handle;
 	uint8	   *verdict = palloc(handle->layout.run[VECIDX_RUN_FILTER].per_page + TOGETHER);
 	Passing    *passing = palloc(sizeof(Passing));
-	VecIdxZones *zones;
+	VecIdxZones *zones = NULL;
 	uint32		count;
 
-	vecidx_zones_begin(handle, sweep->predicate);
-	zones = vecidx_zones_get(handle, sweep->predicate);
+	if (sweep->zone_memory > 0)
+	{
+		vecidx_zones_begin(handle, sweep->zone_memory);
+		zones = vecidx_zones_get(handle, sweep->predicate);
+	}
 	passing->sweep = sweep;
 	passing->kept = kept;
 	vecidx_shelf_init(&passing->shelf, sweep->store);
@@ -198,18 +260,9 @@ pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 	for (uint32 first = 0; first < sweep->nodes; first += count)
 	{
 		CHECK_FOR_INTERRUPTS();
-		vecidx_filter_ahead(handle, first, sweep->nodes);
-		if (zones != NULL && vecidx_zones_closed(zones, handle, sweep->predicate, first))
-		{
-			count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, sweep->nodes);
-			continue;
-		}
-		count = vecidx_pass_page(handle, sweep->predicate, first, 0, sweep->nodes - first, verdict);
+		count = pass_page(sweep, zones, first, verdict);
 		memset(verdict + count, VECIDX_NO, TOGETHER);
 		take_passing(passing, first, count, verdict);
-		sweep->tests += count;
-		if (zones != NULL)
-			vecidx_zones_learn(zones, handle, sweep->predicate, first);
 	}
 	for (int i = 0; i < LOTS; i++)
 		turn_over(passing);
