@@ -57,10 +57,10 @@ CREATE FUNCTION filters_zoned(condition text) RETURNS text LANGUAGE plpgsql AS $
 DECLARE
 	agree text := filters_agree(condition, 200, 'filters_zones');
 BEGIN
-	RETURN agree || CASE WHEN (SELECT filter_tests FROM vecidx_last_scan()) < 4000 THEN ', few tests' ELSE ', many tests' END;
+	RETURN agree || CASE WHEN (SELECT filter_tests FROM vecidx_last_scan()) < 6000 THEN ', few tests' ELSE ', many tests' END;
 END $$;
 SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 4) n;
-SELECT condition, filters_zoned(condition) FROM (VALUES ('tenant IN (5, 78)'), ('tenant < 2 AND name <> ''n1'''), ('tenant > 77'),
+SELECT condition, filters_zoned(condition) FROM (VALUES ('tenant IN (5, 8)'), ('tenant < 2 AND name <> ''n1'''), ('tenant BETWEEN 6 AND 7'),
 	('tenant = 99'), ('tenant = 3 AND name IS NULL'), ('tenant = 3 AND name = ''n4''')) conditions (condition);
 INSERT INTO filters_zones SELECT 8000 + i, 3, 'n3', array(SELECT (i * 50 + e)::real FROM unnest(filters_vector(-i)) e) FROM generate_series(1, 15) i;
 UPDATE filters_zones SET tenant = 3, name = 'n3' WHERE id IN (750, 7777);

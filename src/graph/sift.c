@@ -25,7 +25,7 @@
  * passes, and are gone by where not more than that part of strips is open.
  */
 #define ZONES_ASKED		8
-#define ZONES_SHARE		0.05
+#define ZONES_SHARE		0.1
 #define ZONES_OPEN		0.5
 
 /* Bridges that a narrow sift expands one after the other without finding a node as near as the nearest ones. */

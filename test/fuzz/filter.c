@@ -11,6 +11,7 @@
 #include "catalog/pg_type.h"
 
 #include "filter/predicate.h"
+#include "filter/zone.h"
 #include "fuzz.h"
 
 bool		fuzz_filtered = false;
@@ -72,4 +73,30 @@ vecidx_predicate_rows(VecIdxPredicate *predicate, const uint8 *fields, uint32 ro
 {
 	for (uint32 i = 0; i < count; i++)
 		verdicts[i] = vecidx_predicate_row(predicate, fields, rows, first + i);
+}
+
+/* There are no zones: all rows are looked at. */
+void
+vecidx_zones_begin(VecIdxHandle *handle pg_attribute_unused(), Size memory pg_attribute_unused())
+{
+}
+
+VecIdxZones *
+vecidx_zones_get(VecIdxHandle *handle pg_attribute_unused(), const VecIdxPredicate *predicate pg_attribute_unused())
+{
+	return NULL;
+}
+
+uint64
+vecidx_zones_open(const VecIdxZones *zones pg_attribute_unused(), VecIdxHandle *handle pg_attribute_unused(),
+				  const VecIdxPredicate *predicate pg_attribute_unused(), uint32 first pg_attribute_unused(), bool *known)
+{
+	*known = false;
+	return PG_UINT64_MAX;
+}
+
+void
+vecidx_zones_learn(VecIdxZones *zones pg_attribute_unused(), VecIdxHandle *handle pg_attribute_unused(),
+				   const VecIdxPredicate *predicate pg_attribute_unused(), uint32 first pg_attribute_unused())
+{
 }
