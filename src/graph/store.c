@@ -210,7 +210,8 @@ store_finish(VecIdxSource *source, VecIdxBatch *batch)
 	store->estimates += batch->count;
 	find_present(store, batch, &present);
 	vecidx_visits.hit[VECIDX_VISIT_CODE] += present.count;
-	estimate_present(store, batch, &present);
+	if (present.count > 0)
+		estimate_present(store, batch, &present);
 	for (int i = 0; i < batch->count; i++)
 	{
 		VecIdxCandidate candidate = batch->candidate[i];
