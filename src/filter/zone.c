@@ -290,8 +290,10 @@ prepare_page(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *pr
 }
 
 /*
- * All rows that the page has room for are looked at: one that is there and that
- * this scan does not know of yet will be of a later scan's, at the same LSN.
+ * The page is locked, so that LSN and rows belong to each other whatever the
+ * order in which a processor sees them.  All rows that it has room for are
+ * looked at: one that is there and that this scan does not know of yet will be
+ * of a later scan's, at the same LSN.
  */
 void
 vecidx_zones_learn(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first)
@@ -299,30 +301,23 @@ vecidx_zones_learn(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredica
 	uint32		at;
 	ZonePage   *page = prepare_page(zones, handle, predicate, vecidx_filter_locate(handle, first, &at));
 	VecIdxFilterPage filter;
+	XLogRecPtr	lsn;
 
-	if (page == NULL)
+	if (page == NULL || ((zonal_columns(predicate) & ~page->known) == 0 && still_holds(handle, page)))
 		return;
-	do
-	{
-		XLogRecPtr	lsn;
-
-		vecidx_filter_open(handle, first, handle->state.nodes, &filter);
-		lsn = PageGetLSN((Page) (filter.fields - VECIDX_PAGE_START));
-		pg_read_barrier();
-		if (page->lsn != lsn)
-			page->known = 0;
-		page->lsn = lsn;
-		for (int i = 0; i < predicate->tests; i++)
-		{
-			const VecIdxTest *test = &predicate->test[i];
-
-			if (!is_zonal(test) || (page->known & 1U << test->column) != 0)
-				continue;
-			look_at_column(handle, test, filter.fields, page->strips[test->column]);
-			page->known |= 1U << test->column;
-		}
-		if (vecidx_filter_close(handle, &filter))
-			return;
+	vecidx_filter_lock(handle, first, handle->state.nodes, &filter);
+	lsn = PageGetLSN((Page) (filter.fields - VECIDX_PAGE_START));
+	if (page->lsn != lsn)
 		page->known = 0;
-	} while (true);
+	page->lsn = lsn;
+	for (int i = 0; i < predicate->tests; i++)
+	{
+		const VecIdxTest *test = &predicate->test[i];
+
+		if (!is_zonal(test) || (page->known & 1U << test->column) != 0)
+			continue;
+		look_at_column(handle, test, filter.fields, page->strips[test->column]);
+		page->known |= 1U << test->column;
+	}
+	vecidx_filter_close(handle, &filter);
 }

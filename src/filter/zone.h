@@ -6,10 +6,10 @@
  * A session keeps them, for columns on which there are conditions, as its
  * passes find them.  They cost no byte on disk and no write anything: a zone
  * holds as long as the LSN of its page is what it was when the page was read.
- * Each change of a filter page that is logged sets its LSN after it has changed
- * the page, under lock; a reader has the LSN before the page.  So a zone that
- * still holds knows of all rows but such as are being written, which no snapshot
- * sees that was there before.
+ * They are learned under lock.  Each change of a filter page that is logged sets
+ * its LSN, after it has changed the page; who goes by a zone compares the LSN
+ * without a lock.  So a zone that holds knows of all rows but such as are being
+ * written, which no snapshot sees that was there before.
  *
  * Filter pages of relations without WAL keep their LSN, and have no zones.
  */
@@ -46,7 +46,7 @@ extern VecIdxZones *vecidx_zones_get(VecIdxHandle *handle, const VecIdxPredicate
 extern uint64 vecidx_zones_open(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first,
 								bool *known);
 
-/* Looks at the rows of that page for what is not known of it. */
+/* Looks, under lock, at the rows of that page for what is not known of it. */
 extern void vecidx_zones_learn(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first);
 
 #endif							/* VECIDX_FILTER_ZONE_H */

@@ -109,8 +109,11 @@ announce_page(VecIdxHandle *handle, BlockNumber block, uint32 first)
 	if (likely(vecidx_handle_knows(handle, block)))
 		return;
 	vecidx_handle_announce(handle, block);
+	if (!vecidx_handle_knows(handle, block))
+		return;
+	/* a look that goes the pinned way on purpose finds nothing here, and so does not know the page either */
 	peek = vecidx_peek(handle, block);
-	if (peek.page != NULL && !vecidx_page_fits((Page) peek.page, VECIDX_PAGE_FILTER, first))
+	if (peek.page == NULL || !vecidx_page_fits((Page) peek.page, VECIDX_PAGE_FILTER, first))
 		vecidx_handle_forget(handle, block);
 }
 

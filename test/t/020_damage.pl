@@ -196,6 +196,7 @@ sub steps
 		[ all_later => all_rows($table) ],
 		[ check_later => "SELECT vecidx_check('${table}_v') > 0;" ]);
 
+	push @steps, map { [ "often$_" => nearest($table) ] } 1 .. $option{often} if $option{often};
 	unshift @steps, [ load => "SELECT vecidx_prewarm('${table}_v') > 0;" ] if $option{loaded};
 	if ($option{repair})
 	{
@@ -451,6 +452,21 @@ for my $table (sort keys %condition)
 			sub { set_bytes($_[0], $pages->[1], 0, substr($intact{$table}, $code * PAGE, PAGE)) },
 			loaded => $loaded, found => 1);
 	}
+}
+
+# A page that is damaged is found to be so however often it is looked at, whatever way that goes.
+{
+	my %seen;
+
+	for my $block (map { $blocks{many}{ FILTER() }[$_] } 0, 1, 50, -1)
+	{
+		my $result = play_damaged('many', sub { set_bytes($_[0], $block, 0, "\0" x PAGE) }, often => 60);
+		my %states = map { $_->{state} => 1 } @$result{ map { "often$_" } 1 .. 60 };
+
+		is(scalar(keys %states), 1, "zeroed filter page $block of many is met each time, or never") or diag join(' ', sort keys %states);
+		@seen{ keys %states } = ();
+	}
+	ok(exists $seen{XX002}, 'one of these pages is met');
 }
 
 # Centroids of indexes whose distances depend on them.
