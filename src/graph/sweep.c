@@ -182,8 +182,8 @@ vecidx_pass_page(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 first,
 #define STRIPS_PART		4
 
 /*
- * The verdicts on the rows of some strips of a page, a bit each, whatever page
- * follows; all others are not passed.  Returns the number of rows of the page.
+ * The verdicts on the rows of a page of which only those in some strips, for each
+ * of which there is a bit, may pass; returns their number.
  */
 static uint32
 pass_strips(VecIdxSweep *sweep, uint32 first, uint64 strips, uint8 *verdict)
