@@ -64,10 +64,10 @@ SELECT condition, filters_zoned(condition) FROM (VALUES ('tenant IN (5, 8)'), ('
 	('tenant = 99'), ('tenant = 3 AND name IS NULL'), ('tenant = 3 AND name = ''n4''')) conditions (condition);
 INSERT INTO filters_zones SELECT 8000 + i, 3, 'n3', array(SELECT (i * 50 + e)::real FROM unnest(filters_vector(-i)) e) FROM generate_series(1, 15) i;
 UPDATE filters_zones SET tenant = 3, name = 'n3' WHERE id IN (750, 7777);
-DELETE FROM filters_zones WHERE id BETWEEN 310 AND 320;
+DELETE FROM filters_zones WHERE id BETWEEN 310 AND 320 OR id BETWEEN 5010 AND 5020;
 SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 2) n;
 VACUUM filters_zones;
-INSERT INTO filters_zones SELECT 9000 + i, 3, 'n3', filters_vector(9000 + i) FROM generate_series(1, 11) i;
+INSERT INTO filters_zones SELECT 9000 + i, 3, 'n3', filters_vector(9000 + i) FROM generate_series(1, 22) i;
 SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 2) n;
 REINDEX INDEX filters_zones_v;
 SELECT n, filters_zoned('tenant = 3') AS number, filters_zoned('name = ''n3''') AS bytes FROM generate_series(1, 4) n;
