@@ -103,6 +103,16 @@ typedef struct VecIdxPredicate
  */
 extern VecIdxPredicate *vecidx_predicate_compile(Relation index, const VecIdxFilterShape *shape, const ScanKeyData *keys, int count);
 
+/* A number that nearly all stored values of 16 bytes have for themselves; its highest bits are the best mixed. */
+static inline uint64
+vecidx_stored_hash(const uint8 *stored)
+{
+	uint64		half[2];
+
+	memcpy(half, stored, sizeof(half));
+	return (half[0] ^ (half[1] << 23 | half[1] >> 41)) * UINT64CONST(0x9E3779B97F4A7C15);
+}
+
 /* The column that is looked at first. */
 static inline int
 vecidx_predicate_field(const VecIdxPredicate *predicate)

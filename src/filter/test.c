@@ -370,10 +370,7 @@ ask_function(VecIdxPredicate *predicate, VecIdxTest *test, const uint8 *stored)
 static inline uint32
 memo_place(const uint8 *stored)
 {
-	uint64		half[2];
-
-	memcpy(half, stored, sizeof(half));
-	return (uint32) (((half[0] ^ (half[1] << 23 | half[1] >> 41)) * UINT64CONST(0x9E3779B97F4A7C15)) >> 32) & (VECIDX_MEMOS - 1);
+	return (uint32) (vecidx_stored_hash(stored) >> 32) & (VECIDX_MEMOS - 1);
 }
 
 static uint8

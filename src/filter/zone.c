@@ -19,7 +19,7 @@ typedef struct Zone
 {
 	uint64		low;			/* the least and the greatest key, of numbers (interval.h) */
 	uint64		high;
-	uint64		marks[MARK_WORDS];	/* of each key a bit, by its hash */
+	uint64		marks[MARK_WORDS];	/* of each value a bit, by its hash */
 } Zone;
 
 /* What is known of a page. */
@@ -54,34 +54,21 @@ struct VecIdxZones
 };
 
 static inline uint64
-hash_key(uint64 key)
+number_hash(uint64 key)
 {
 	return key * UINT64CONST(0x9E3779B97F4A7C15);
 }
 
 static inline void
-set_mark(Zone *zone, uint64 key)
+set_mark(Zone *zone, uint64 hash)
 {
-	uint64		hash = hash_key(key);
-
 	zone->marks[hash >> 62] |= UINT64CONST(1) << ((hash >> 56) & 63);
 }
 
 static inline bool
-has_mark(const Zone *zone, uint64 key)
+has_mark(const Zone *zone, uint64 hash)
 {
-	uint64		hash = hash_key(key);
-
 	return (zone->marks[hash >> 62] & UINT64CONST(1) << ((hash >> 56) & 63)) != 0;
-}
-
-static inline uint64
-bytes_key(const uint8 *stored)
-{
-	uint64		half[2];
-
-	memcpy(half, stored, sizeof(half));
-	return half[0] ^ (half[1] << 23 | half[1] >> 41);
 }
 
 /* Can a zone say no to a test? */
@@ -125,7 +112,8 @@ vecidx_zones_get(VecIdxHandle *handle, const VecIdxPredicate *predicate)
 {
 	VecIdxZones *zones = handle->zones;
 
-	if (zones == NULL || zones->pages == NULL || zonal_columns(predicate) == 0 || handle->access == VECIDX_ACCESS_PINNED || !RelationNeedsWAL(handle->index))
+	if (zones == NULL || zones->pages == NULL || zonal_columns(predicate) == 0 ||
+		handle->access == VECIDX_ACCESS_PINNED || !RelationNeedsWAL(handle->index))
 		return NULL;
 	return zones;
 }
@@ -133,7 +121,8 @@ vecidx_zones_get(VecIdxHandle *handle, const VecIdxPredicate *predicate)
 static inline bool
 interval_open(const Zone *zone, VecIdxInterval interval)
 {
-	return interval.low <= zone->high && interval.high >= zone->low && (interval.low != interval.high || has_mark(zone, interval.low));
+	return interval.low <= zone->high && interval.high >= zone->low &&
+		(interval.low != interval.high || has_mark(zone, number_hash(interval.low)));
 }
 
 static uint64
@@ -159,10 +148,10 @@ bytes_open(const VecIdxTest *test, const Zone *strips, uint32 count)
 
 	for (int i = 0; i < test->arguments; i++)
 	{
-		uint64		key = bytes_key(test->argument[i].stored);
+		uint64		hash = vecidx_stored_hash(test->argument[i].stored);
 
 		for (uint32 s = 0; s < count; s++)
-			open |= (uint64) has_mark(&strips[s], key) << s;
+			open |= (uint64) has_mark(&strips[s], hash) << s;
 	}
 	return open;
 }
@@ -200,16 +189,37 @@ still_holds(VecIdxHandle *handle, const ZonePage *page)
 	return true;
 }
 
+/* What is known of the page that begins with a node's row, or NULL. */
+static ZonePage *
+find_page(const VecIdxZones *zones, VecIdxHandle *handle, uint32 first)
+{
+	uint32		at;
+
+	return zonepages_lookup(zones->pages, vecidx_filter_locate(handle, first, &at));
+}
+
+static bool
+knows_columns(const ZonePage *page, const VecIdxPredicate *predicate)
+{
+	return (zonal_columns(predicate) & ~page->known) == 0;
+}
+
+bool
+vecidx_zones_know(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first)
+{
+	const ZonePage *page = find_page(zones, handle, first);
+
+	return page != NULL && knows_columns(page, predicate);
+}
+
 uint64
-vecidx_zones_open(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first, bool *known)
+vecidx_zones_open(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first)
 {
 	uint32		count = vecidx_strips(handle);
 	uint64		all = (UINT64CONST(1) << count) - 1;
-	uint32		at;
-	const ZonePage *page = zonepages_lookup(zones->pages, vecidx_filter_locate(handle, first, &at));
+	const ZonePage *page = find_page(zones, handle, first);
 	uint64		open;
 
-	*known = page != NULL && (zonal_columns(predicate) & ~page->known) == 0;
 	if (page == NULL)
 		return all;
 	open = strips_open(page, predicate, count);
@@ -226,7 +236,7 @@ look_at_numbers(const VecIdxNumber *number, const uint8 *values, uint32 rows, Zo
 
 		zone->low = Min(zone->low, key);
 		zone->high = Max(zone->high, key);
-		set_mark(zone, key);
+		set_mark(zone, number_hash(key));
 	}
 }
 
@@ -234,7 +244,7 @@ static void
 look_at_bytes(const uint8 *values, uint32 rows, Zone *zone)
 {
 	for (uint32 i = 0; i < rows; i++)
-		set_mark(zone, bytes_key(values + i * VECIDX_SHORT_SIZE));
+		set_mark(zone, vecidx_stored_hash(values + i * VECIDX_SHORT_SIZE));
 }
 
 /* The zones of a column on a page. */
@@ -303,7 +313,7 @@ vecidx_zones_learn(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredica
 	VecIdxFilterPage filter;
 	XLogRecPtr	lsn;
 
-	if (page == NULL || ((zonal_columns(predicate) & ~page->known) == 0 && still_holds(handle, page)))
+	if (page == NULL || (knows_columns(page, predicate) && still_holds(handle, page)))
 		return;
 	vecidx_filter_lock(handle, first, handle->state.nodes, &filter);
 	lsn = PageGetLSN((Page) (filter.fields - VECIDX_PAGE_START));

@@ -43,8 +43,10 @@ extern VecIdxZones *vecidx_zones_get(VecIdxHandle *handle, const VecIdxPredicate
  * Strips, a bit each, of the page that begins with a node's row, of which rows
  * may pass; all, where nothing is known of the page.  Neither pins nor locks.
  */
-extern uint64 vecidx_zones_open(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first,
-								bool *known);
+extern uint64 vecidx_zones_open(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first);
+
+/* Is something known of that page for all tests that zones can say no to? */
+extern bool vecidx_zones_know(const VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first);
 
 /* Looks, under lock, at the rows of that page for what is not known of it. */
 extern void vecidx_zones_learn(VecIdxZones *zones, VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 first);

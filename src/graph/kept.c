@@ -34,7 +34,7 @@ trim(VecIdxKept *kept)
 		return;
 	for (uint32 i = 0; i < kept->count; i++)
 	{
-		float		lower = kept->candidate[i].estimate - kept->factor * kept->candidate[i].bound;
+		float		lower = vecidx_kept_lower(kept, kept->candidate[i].estimate, kept->candidate[i].bound);
 
 		if (lower > kept->cut)
 			kept->left_out = Min(kept->left_out, lower);

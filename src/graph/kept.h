@@ -38,10 +38,16 @@ extern void vecidx_kept_finish(VecIdxKept *kept);
 
 extern void vecidx_kept_free(VecIdxKept *kept);
 
+static inline float
+vecidx_kept_lower(const VecIdxKept *kept, float estimate, float bound)
+{
+	return estimate - kept->factor * bound;
+}
+
 static inline void
 vecidx_kept_offer(VecIdxKept *kept, uint32 node, float estimate, float bound)
 {
-	float		lower = estimate - kept->factor * bound;
+	float		lower = vecidx_kept_lower(kept, estimate, bound);
 	VecIdxCandidate *candidate;
 
 	if (lower > kept->cut)

@@ -161,11 +161,10 @@ ask_zones(VecIdxHandle *handle, const VecIdxPredicate *predicate, VecIdxShare *s
 	for (uint32 i = 0; i < ZONES_ASKED; i++)
 	{
 		uint32		node = (uint32) ((uint64) handle->state.nodes * i / ZONES_ASKED);
-		bool		known;
-		uint64		strips = vecidx_zones_open(zones, handle, predicate, vecidx_handle_first(handle, VECIDX_RUN_FILTER, node), &known);
+		uint32		first = vecidx_handle_first(handle, VECIDX_RUN_FILTER, node);
 
-		open += (double) pg_popcount64(strips) / vecidx_strips(handle);
-		zoned += known;
+		open += (double) pg_popcount64(vecidx_zones_open(zones, handle, predicate, first)) / vecidx_strips(handle);
+		zoned += vecidx_zones_know(zones, handle, predicate, first);
 	}
 	sample->open = open / (ZONES_ASKED + 0.5);
 	sample->zones_tell = sample->open < ZONES_OPEN || zoned < ZONES_ASKED / 2;

@@ -209,24 +209,13 @@ pass_strips(VecIdxSweep *sweep, uint32 first, uint64 strips, uint8 *verdict)
 	return page.count;
 }
 
-/* The verdicts on the rows of a page; returns their number. */
+/* The verdicts on the rows of a page, of which some strips are open; returns their number. */
 static uint32
-pass_page(VecIdxSweep *sweep, VecIdxZones *zones, uint32 first, uint8 *verdict)
+pass_page(VecIdxSweep *sweep, VecIdxZones *zones, uint32 first, uint64 open, uint8 *verdict)
 {
 	VecIdxHandle *handle = sweep->store->handle;
-	uint64		open = PG_UINT64_MAX;
-	bool		known;
 	uint32		count;
 
-	vecidx_filter_ahead(handle, first, sweep->nodes);
-	if (zones != NULL)
-		open = vecidx_zones_open(zones, handle, sweep->predicate, first, &known);
-	if (open == 0)
-	{
-		count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, sweep->nodes);
-		memset(verdict, VECIDX_NO, count);
-		return count;
-	}
 	/* no function is called with values read without lock */
 	if (!sweep->predicate->calling && STRIPS_PART * (uint32) pg_popcount64(open) <= vecidx_strips(handle))
 		return pass_strips(sweep, first, open, verdict);
@@ -259,8 +248,18 @@ pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 		passing->lot[i].count = 0;
 	for (uint32 first = 0; first < sweep->nodes; first += count)
 	{
+		uint64		open = PG_UINT64_MAX;
+
 		CHECK_FOR_INTERRUPTS();
-		count = pass_page(sweep, zones, first, verdict);
+		vecidx_filter_ahead(handle, first, sweep->nodes);
+		if (zones != NULL)
+			open = vecidx_zones_open(zones, handle, sweep->predicate, first);
+		if (open == 0)
+		{
+			count = vecidx_handle_page_slots(handle, VECIDX_RUN_FILTER, first, sweep->nodes);
+			continue;
+		}
+		count = pass_page(sweep, zones, first, open, verdict);
 		memset(verdict + count, VECIDX_NO, TOGETHER);
 		take_passing(passing, first, count, verdict);
 	}

@@ -89,10 +89,16 @@ vecidx_zones_get(VecIdxHandle *handle pg_attribute_unused(), const VecIdxPredica
 
 uint64
 vecidx_zones_open(const VecIdxZones *zones pg_attribute_unused(), VecIdxHandle *handle pg_attribute_unused(),
-				  const VecIdxPredicate *predicate pg_attribute_unused(), uint32 first pg_attribute_unused(), bool *known)
+				  const VecIdxPredicate *predicate pg_attribute_unused(), uint32 first pg_attribute_unused())
 {
-	*known = false;
 	return PG_UINT64_MAX;
+}
+
+bool
+vecidx_zones_know(const VecIdxZones *zones pg_attribute_unused(), VecIdxHandle *handle pg_attribute_unused(),
+				  const VecIdxPredicate *predicate pg_attribute_unused(), uint32 first pg_attribute_unused())
+{
+	return false;
 }
 
 void
