@@ -4,6 +4,7 @@
 #
 #   test/bootstrap.sh build        compiler, make, PostgreSQL and its headers
 #   test/bootstrap.sh build test   and what the tests need besides
+#   test/bootstrap.sh build test cross   and a compiler for the other processor, on x86-64
 #
 # The only line on standard output is the pg_config to use.  PG_CONFIG, when
 # set, decides which; otherwise it is the newest supported PostgreSQL that is
@@ -90,12 +91,18 @@ choose_major()
 # Print the packages of the tools that are missing, PostgreSQL's left out.
 missing_tools()
 {
+	local tests=$1 cross=$2
+
 	have make || echo make
 	have gcc || echo gcc
 	[ -f /usr/include/stdio.h ] || echo libc6-dev
-	if [ "$1" = yes ]; then
+	if [ "$tests" = yes ]; then
 		have prove || echo perl
 		perl -MIPC::Run -e 1 2>/dev/null || echo libipc-run-perl
+	fi
+	if [ "$cross" = yes ] && [ "$(uname -m)" = x86_64 ] && ! have aarch64-linux-gnu-gcc; then
+		echo gcc-aarch64-linux-gnu
+		echo libc6-dev-arm64-cross
 	fi
 }
 
@@ -147,14 +154,15 @@ fetch_exporter()
 
 main()
 {
-	local want=" $* " tests=no pg_config="" major
+	local want=" $* " tests=no cross=no pg_config="" major
 	local -a packages
 
-	[[ "$want" =~ ^(\ (build|test))+\ $ ]] || die "usage: test/bootstrap.sh build [test]"
+	[[ "$want" =~ ^(\ (build|test|cross))+\ $ ]] || die "usage: test/bootstrap.sh build [test] [cross]"
 	[[ "$want" != *" test "* ]] || tests=yes
+	[[ "$want" != *" cross "* ]] || cross=yes
 
 	pg_config=$(find_pg_config) || [ -z "${PG_CONFIG:-}" ] || exit 1
-	mapfile -t packages < <(missing_tools "$tests")
+	mapfile -t packages < <(missing_tools "$tests" "$cross")
 	if [ "${#packages[@]}" -gt 0 ] || [ -z "$pg_config" ]; then
 		if ! have apt-get || [ "$(id -u)" != 0 ]; then
 			[ -n "$pg_config" ] || packages+=("PostgreSQL with its server headers (${majors// /, })")

@@ -3,6 +3,7 @@
 # Every test layer, in order, on one PostgreSQL:
 #
 #   unit        kernels and codes, no server, under sanitizers
+#   arm64       the same compiled for arm64, where there is a compiler for it
 #   fuzz        decoders of untrusted bytes, a few seconds
 #   regress     SQL, by pg_regress, in a server of its own
 #   pgvector    the bridge, where pgvector is installed
@@ -17,7 +18,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 readonly root
-steps=${STEPS:-build unit fuzz regress pgvector isolation tap}
+steps=${STEPS:-build unit arm64 fuzz regress pgvector isolation tap}
 passed=0
 failed=0
 work=""
@@ -86,6 +87,21 @@ step_unit()
 {
 	say "unit"
 	step_counted make -s -C "$root/test/unit" PG_CONFIG="$PG_CONFIG" BUILD="$work/unit" check
+}
+
+# Code for other processors must compile, warnings being errors; it is not run.
+step_arm64()
+{
+	local status=0
+
+	say "arm64"
+	if ! command -v aarch64-linux-gnu-gcc >/dev/null; then
+		echo "aarch64-linux-gnu-gcc is not installed: skipped"
+		return
+	fi
+	make -s -C "$root/test/unit" -j"$(nproc)" PG_CONFIG="$PG_CONFIG" BUILD="$work/arm64" CC=aarch64-linux-gnu-gcc SANITIZE= all ||
+		status=$?
+	count "$((status == 0))" 0 "$status"
 }
 
 step_fuzz()

@@ -291,7 +291,7 @@ hamming_neon(const uint8 *a, const uint8 *b, int nbytes)
 	.pair_b4 = pair_b4_neon, \
 	.pair_b8 = pair_b8_neon, \
 	.hamming = hamming_neon, \
-	VECIDX_ROW_KERNELS(neon),
+	VECIDX_ROW_KERNELS(neon), \
 	.within = &vecidx_within_plain
 
 const VecIdxKernels vecidx_kernels_neon = {
