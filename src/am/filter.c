@@ -21,6 +21,9 @@
 /* A pass that costs no more nanoseconds is always made: it finds more than a sift, and who waits for it does not notice. */
 #define PASS_CHEAP		100000.0
 
+/* Up to so many times the most results that are calibrated for, what their slack is said to be is relied on. */
+#define SURE_UP_TO		2
+
 /* A look at whether what passes is near the query is worth while before a pass that costs so many times as much. */
 #define PROBE_WORTH		5.0
 
@@ -111,7 +114,7 @@ vecidx_scan_filter_sift(VecIdxScanFilter *filter, const VecIdxEffort *effort, co
 	if (is_much(filter, filter->sift.store, wanted))
 		return VECIDX_SWITCH_MUCH;
 	filter->sift.dense = effort->stop.stretch;
-	filter->sift.unsure = vecidx_scan_filter_among(filter, filter->sift.store, wanted) > VECIDX_CALIBRATED_MOST;
+	filter->sift.unsure = vecidx_scan_filter_among(filter, filter->sift.store, wanted) > SURE_UP_TO * VECIDX_CALIBRATED_MOST;
 	filter->sift.expansions = effort->expanded;
 	filter->sift.expansions_among = among->expanded;
 	switch (vecidx_sift_run(&filter->sift, &stop, PATIENCE * filter->pass_cost))

@@ -31,7 +31,7 @@ typedef struct VecIdxBatch
 {
 	int			count;
 	VecIdxCandidate candidate[VECIDX_BATCH_MAX];
-	const VecIdxCodeSlot *code[VECIDX_BATCH_MAX];	/* the source's: where it expects each code, or NULL */
+	const VecIdxCodeSlot *code[VECIDX_BATCH_MAX];	/* the source's: where it expects each code */
 } VecIdxBatch;
 
 /*

@@ -68,4 +68,32 @@ vecidx_kept_offer(VecIdxKept *kept, uint32 node, float estimate, float bound)
 		vecidx_kept_make_room(kept);
 }
 
+/* Lower bounds that are compared side by side. */
+#define VECIDX_KEPT_LANES	4
+
+/*
+ * Is every one of the candidates beyond the cut?  If so, they have been left
+ * out.  count: a multiple of the lanes.
+ */
+static inline bool
+vecidx_kept_all_beyond(VecIdxKept *kept, const float *estimate, const float *bound, int count)
+{
+	float		least[VECIDX_KEPT_LANES] = {INFINITY, INFINITY, INFINITY, INFINITY};
+	float		lower;
+
+	for (int i = 0; i < count; i += VECIDX_KEPT_LANES)
+	{
+		for (int lane = 0; lane < VECIDX_KEPT_LANES; lane++)
+		{
+			lower = vecidx_kept_lower(kept, estimate[i + lane], bound[i + lane]);
+			least[lane] = lower < least[lane] ? lower : least[lane];
+		}
+	}
+	lower = Min(Min(least[0], least[1]), Min(least[2], least[3]));
+	if (lower <= kept->cut)
+		return false;
+	kept->left_out = Min(kept->left_out, lower);
+	return true;
+}
+
 #endif							/* VECIDX_KEPT_H */

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include "port/pg_bitutils.h"
+
 #include "graph/lot.h"
 
 void
@@ -50,72 +52,19 @@ vecidx_shelf_turn(VecIdxShelf *shelf, uint32 node)
 	shelf->slots = peek.page + VECIDX_PAGE_START;
 }
 
-/* Keeps, in front, those whose codes are where they are expected; the others are missed.  Returns their number. */
-static uint32
-keep_present(VecIdxLot *lot, VecIdxStore *store, uint32 *missed)
-{
-	uint32		present = 0;
-
-	for (uint32 i = 0; i < lot->count; i++)
-	{
-		uint32		node = lot->node[i];
-		const VecIdxCodeSlot *code = lot->code[i];
-
-		if (likely(code != NULL && vecidx_store_is_code(store, code, node)))
-		{
-			lot->node[present] = node;
-			lot->code[present++] = code;
-			continue;
-		}
-		if (code != NULL)
-			vecidx_store_lose_code(store, node);
-		missed[i - present] = node;
-	}
-	return present;
-}
-
-/* Drops those whose page has made way for another while they were estimated: they are missed, too. */
-static uint32
-keep_valid(VecIdxLot *lot, VecIdxStore *store, uint32 *missed)
-{
-	uint32		valid = 0;
-
-	for (uint32 i = 0; i < lot->count; i++)
-	{
-		if (unlikely(!vecidx_store_is_code(store, lot->code[i], lot->node[i])))
-		{
-			missed[i - valid] = lot->node[i];
-			continue;
-		}
-		lot->node[valid] = lot->node[i];
-		lot->estimate[valid] = lot->estimate[i];
-		lot->bound[valid++] = lot->bound[i];
-	}
-	return valid;
-}
-
 void
 vecidx_lot_estimate(VecIdxLot *lot, VecIdxStore *store)
 {
-	uint32		missed[VECIDX_LOT_ROOM];
-	uint32		asked = lot->count;
-	uint32		missing;
+	uint32		gone = vecidx_store_estimates(store, lot->node, lot->code, lot->count, lot->estimate, lot->bound);
 
-	store->estimates += asked;
-	lot->count = keep_present(lot, store, missed);
-	missing = asked - lot->count;
-	vecidx_visits.hit[VECIDX_VISIT_CODE] += lot->count;
-	vecidx_store_estimates(store, lot->code, lot->count, lot->estimate, lot->bound);
-	lot->count = keep_valid(lot, store, missed + missing);
-	missing = asked - lot->count;
-	for (uint32 i = 0; i < missing; i++)
+	while (unlikely(gone != 0))
 	{
-		VecIdxCandidate candidate;
+		int			i = pg_leftmost_one_pos32(gone);
+		uint32		last = --lot->count;
 
-		if (!vecidx_store_estimate(store, missed[i], &candidate))
-			continue;
-		lot->node[lot->count] = missed[i];
-		lot->estimate[lot->count] = candidate.estimate;
-		lot->bound[lot->count++] = candidate.bound;
+		lot->node[i] = lot->node[last];
+		lot->estimate[i] = lot->estimate[last];
+		lot->bound[i] = lot->bound[last];
+		gone ^= (uint32) 1 << i;
 	}
 }

@@ -15,7 +15,7 @@ typedef struct VecIdxLot
 {
 	uint32		count;
 	uint32		node[VECIDX_LOT_ROOM];
-	const VecIdxCodeSlot *code[VECIDX_LOT_ROOM];	/* where it is expected, or NULL */
+	const VecIdxCodeSlot *code[VECIDX_LOT_ROOM];	/* where it is expected */
 
 	/* once they are estimated */
 	float		estimate[VECIDX_LOT_ROOM];
@@ -41,7 +41,7 @@ extern void vecidx_shelf_turn(VecIdxShelf *shelf, uint32 node);
 static inline void
 vecidx_lot_add(VecIdxLot *lot, VecIdxShelf *shelf, uint32 node)
 {
-	const char *slot = NULL;
+	const char *slot = (const char *) shelf->store->nowhere;
 
 	if (unlikely(node >= shelf->end))
 		vecidx_shelf_turn(shelf, node);
@@ -56,7 +56,7 @@ vecidx_lot_add(VecIdxLot *lot, VecIdxShelf *shelf, uint32 node)
 	lot->code[lot->count++] = (const VecIdxCodeSlot *) slot;
 }
 
-/* Estimates the nodes of a lot, whatever way it takes.  Those that are gone drop out; the order may change. */
+/* Estimates the nodes of a lot.  Those that are gone drop out; the order may change. */
 extern void vecidx_lot_estimate(VecIdxLot *lot, VecIdxStore *store);
 
 #endif							/* VECIDX_LOT_H */

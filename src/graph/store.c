@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "graph/entry.h"
@@ -57,7 +58,7 @@ vecidx_store_locate(VecIdxStore *store, VecIdxBatch *batch)
 		/* nodes that are near each other often lie on the same page */
 		if (block != peek.block || peek.page == NULL)
 			peek = vecidx_peek_wanted(handle, block);
-		batch->code[i] = NULL;
+		batch->code[i] = store->nowhere;
 		if (likely(peek.page != NULL && run->span == 1))
 		{
 			batch->code[i] = (const VecIdxCodeSlot *) (peek.page + offset);
@@ -123,23 +124,38 @@ store_begin(VecIdxSource *source, const VecIdxCandidate *from, int level,
 	vecidx_store_locate(store, batch);
 }
 
-void
-vecidx_store_lose_code(VecIdxStore *store, uint32 node)
+/*
+ * Is this, in a buffer that is not pinned, the node's code?  If it is before and
+ * after it was looked at, the worst is that it was being written meanwhile.
+ */
+static inline bool
+is_code(const VecIdxStore *store, const VecIdxCodeSlot *code, uint32 node)
 {
-	uint32		offset;
-	BlockNumber block = vecidx_handle_locate(store->handle, VECIDX_RUN_CODE, node, &offset);
-
-	vecidx_handle_forget(store->handle, block);
-	vecidx_handle_announce(store->handle, block);
+	return code->mark == vecidx_layout_mark(&store->handle->layout, node);
 }
 
-void
-vecidx_store_estimates(VecIdxStore *store, const VecIdxCodeSlot *const *codes, int count, float *estimates, float *bounds)
+/* Which codes are not where they are expected, a bit each. */
+static inline uint32
+find_missing(const VecIdxStore *store, const uint32 *nodes, const VecIdxCodeSlot *const *codes, int count)
 {
-	const uint8 *bits[VECIDX_BATCH_MAX];
-	float		f0[VECIDX_BATCH_MAX];
-	float		f1[VECIDX_BATCH_MAX];
-	float		error[VECIDX_BATCH_MAX];
+	uint32		differ = 0;
+	uint32		missing = 0;
+
+	/* most often none is: to learn as much takes no look at each */
+	for (int i = 0; i < count; i++)
+		differ |= codes[i]->mark ^ vecidx_layout_mark(&store->handle->layout, nodes[i]);
+	for (int i = 0; i < count && unlikely(differ != 0); i++)
+		missing |= (uint32) !is_code(store, codes[i], nodes[i]) << i;
+	return missing;
+}
+
+static void
+estimate_in_place(VecIdxStore *store, const VecIdxCodeSlot *const *codes, int count, float *estimates, float *bounds)
+{
+	const uint8 *bits[VECIDX_TOGETHER_MOST];
+	float		f0[VECIDX_TOGETHER_MOST];
+	float		f1[VECIDX_TOGETHER_MOST];
+	float		error[VECIDX_TOGETHER_MOST];
 
 	for (int i = 0; i < count; i++)
 	{
@@ -154,71 +170,93 @@ vecidx_store_estimates(VecIdxStore *store, const VecIdxCodeSlot *const *codes, i
 	vecidx_query_bounds(store->query, error, count, bounds);
 }
 
-/* Codes of a batch that are where they were last seen. */
-typedef struct Present
-{
-	int			count;
-	int			place[VECIDX_BATCH_MAX];	/* in the batch */
-	const VecIdxCodeSlot *code[VECIDX_BATCH_MAX];
-} Present;
-
+/* The node's code is not where it was last seen: has its page read ahead. */
 static void
-find_present(VecIdxStore *store, VecIdxBatch *batch, Present *present)
+lose_code(VecIdxStore *store, uint32 node)
 {
-	present->count = 0;
-	for (int i = 0; i < batch->count; i++)
-	{
-		if (unlikely(batch->code[i] == NULL))
-			continue;
-		if (unlikely(!vecidx_store_is_code(store, batch->code[i], batch->candidate[i].node)))
-		{
-			vecidx_store_lose_code(store, batch->candidate[i].node);
-			batch->code[i] = NULL;
-			continue;
-		}
-		present->place[present->count] = i;
-		present->code[present->count++] = batch->code[i];
-	}
+	uint32		offset;
+	BlockNumber block = vecidx_handle_locate(store->handle, VECIDX_RUN_CODE, node, &offset);
+
+	vecidx_handle_forget(store->handle, block);
+	vecidx_handle_announce(store->handle, block);
 }
 
-/* Estimates these; a page that has made way for another meanwhile does not count. */
-static void
-estimate_present(VecIdxStore *store, VecIdxBatch *batch, const Present *present)
+/* Estimates those that were missing; returns which of them are gone. */
+static uint32
+estimate_missing(VecIdxStore *store, const uint32 *nodes, const VecIdxCodeSlot *const *codes, uint32 missing,
+				 float *estimates, float *bounds)
 {
-	float		estimates[VECIDX_BATCH_MAX];
-	float		bounds[VECIDX_BATCH_MAX];
+	uint32		gone = 0;
 
-	vecidx_store_estimates(store, present->code, present->count, estimates, bounds);
-	for (int i = 0; i < present->count; i++)
+	for (uint32 left = missing; left != 0; left &= left - 1)
 	{
-		int			place = present->place[i];
+		int			i = pg_rightmost_one_pos32(left);
 
-		batch->candidate[place].estimate = estimates[i];
-		batch->candidate[place].bound = bounds[i];
-		if (unlikely(!vecidx_store_is_code(store, present->code[i], batch->candidate[place].node)))
-			batch->code[place] = NULL;
+		if (codes[i] != store->nowhere)
+			lose_code(store, nodes[i]);
 	}
+	for (uint32 left = missing; left != 0; left &= left - 1)
+	{
+		int			i = pg_rightmost_one_pos32(left);
+		VecIdxCandidate candidate;
+
+		if (!vecidx_store_estimate(store, nodes[i], &candidate))
+		{
+			gone |= (uint32) 1 << i;
+			continue;
+		}
+		estimates[i] = candidate.estimate;
+		bounds[i] = candidate.bound;
+	}
+	return gone;
+}
+
+uint32
+vecidx_store_estimates(VecIdxStore *store, const uint32 *nodes, const VecIdxCodeSlot *const *codes, int count,
+					   float *estimates, float *bounds)
+{
+	uint32		missing = find_missing(store, nodes, codes, count);
+
+	estimate_in_place(store, codes, count, estimates, bounds);
+	/* a page may have made way for another meanwhile */
+	missing |= find_missing(store, nodes, codes, count);
+	store->estimates += count;
+	vecidx_visits.hit[VECIDX_VISIT_CODE] += count - pg_popcount32(missing);
+	return likely(missing == 0) ? 0 : estimate_missing(store, nodes, codes, missing, estimates, bounds);
+}
+
+/* Estimates those of a batch from one place on; returns to where they are kept. */
+static int
+finish_some(VecIdxStore *store, VecIdxBatch *batch, int from, int kept)
+{
+	VecIdxCandidate *candidate = &batch->candidate[from];
+	int			count = Min(batch->count - from, VECIDX_TOGETHER_MOST);
+	uint32		nodes[VECIDX_TOGETHER_MOST] = {0};
+	float		estimates[VECIDX_TOGETHER_MOST];
+	float		bounds[VECIDX_TOGETHER_MOST];
+	uint32		gone;
+
+	for (int i = 0; i < count; i++)
+		nodes[i] = candidate[i].node;
+	gone = vecidx_store_estimates(store, nodes, batch->code + from, count, estimates, bounds);
+	for (int i = 0; i < count; i++)
+	{
+		if (unlikely((gone & (uint32) 1 << i) != 0))
+			continue;
+		batch->candidate[kept] = candidate[i];
+		batch->candidate[kept].estimate = estimates[i];
+		batch->candidate[kept++].bound = bounds[i];
+	}
+	return kept;
 }
 
 static void
 store_finish(VecIdxSource *source, VecIdxBatch *batch)
 {
-	VecIdxStore *store = (VecIdxStore *) source;
-	Present		present;
 	int			kept = 0;
 
-	store->estimates += batch->count;
-	find_present(store, batch, &present);
-	vecidx_visits.hit[VECIDX_VISIT_CODE] += present.count;
-	if (present.count > 0)
-		estimate_present(store, batch, &present);
-	for (int i = 0; i < batch->count; i++)
-	{
-		VecIdxCandidate candidate = batch->candidate[i];
-
-		if (batch->code[i] != NULL || vecidx_store_estimate(store, candidate.node, &candidate))
-			batch->candidate[kept++] = candidate;
-	}
+	for (int from = 0; from < batch->count; from += VECIDX_TOGETHER_MOST)
+		kept = finish_some((VecIdxStore *) source, batch, from, kept);
 	batch->count = kept;
 }
 
@@ -498,4 +536,6 @@ vecidx_store_init(VecIdxStore *store, VecIdxHandle *handle, MemoryContext contex
 	store->upper = MemoryContextAlloc(context, run[VECIDX_RUN_UPPER].size);
 	store->code = MemoryContextAlloc(context, run[VECIDX_RUN_CODE].size);
 	store->rerank = MemoryContextAlloc(context, Max(run[VECIDX_RUN_RERANK].size, sizeof(VecIdxRerankSlot)));
+	store->nowhere = MemoryContextAllocZero(context, run[VECIDX_RUN_CODE].size);
+	store->nowhere->mark = vecidx_layout_mark(&handle->layout, VECIDX_NONE);
 }

@@ -43,6 +43,9 @@ typedef struct VecIdxStore
 	VecIdxCodeSlot *code;
 	VecIdxRerankSlot *rerank;
 
+	/* where a code is expected of which it is not known where it lies: it is no node's */
+	VecIdxCodeSlot *nowhere;
+
 	/* the page that a pass over all nodes is at */
 	char	   *page;
 	BlockNumber block;
@@ -96,22 +99,15 @@ vecidx_store_check_node(VecIdxStore *store, uint32 node, const char *where)
 /* Resolves where the codes of a batch are, before source.finish estimates them. */
 extern void vecidx_store_locate(VecIdxStore *store, VecIdxBatch *batch);
 
+/* Nodes that are estimated together at most. */
+#define VECIDX_TOGETHER_MOST	32
+
 /*
- * Is this, in a buffer that is not pinned, the node's code?  If it is before and
- * after it was looked at, the worst is that it was being written meanwhile.
+ * Estimates nodes by their codes where they are expected, each whatever way it
+ * takes.  Returns those that are gone, a bit each; what is said of them is void.
  */
-static inline bool
-vecidx_store_is_code(const VecIdxStore *store, const VecIdxCodeSlot *code, uint32 node)
-{
-	return code->mark == vecidx_layout_mark(&store->handle->layout, node);
-}
-
-/* The node's code is not where it was last seen: has its page read ahead. */
-extern void vecidx_store_lose_code(VecIdxStore *store, uint32 node);
-
-/* Estimates codes where they lie; at most VECIDX_BATCH_MAX. */
-extern void vecidx_store_estimates(VecIdxStore *store, const VecIdxCodeSlot *const *codes, int count, float *estimates,
-								   float *bounds);
+extern uint32 vecidx_store_estimates(VecIdxStore *store, const uint32 *nodes, const VecIdxCodeSlot *const *codes, int count,
+									 float *estimates, float *bounds);
 
 /* Estimates a node whatever way it takes; false if its code slot is free. */
 extern bool vecidx_store_estimate(VecIdxStore *store, uint32 node, VecIdxCandidate *candidate);

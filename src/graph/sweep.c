@@ -8,12 +8,12 @@
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
-#include "port/pg_bswap.h"
 
 #include "filter/zone.h"
 #include "graph/kept.h"
 #include "graph/lot.h"
 #include "graph/sweep.h"
+#include "kernel/kernel.h"
 #include "page/filter.h"
 
 void
@@ -32,6 +32,7 @@ vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node)
 {
 	if (node < sweep->nodes)
 		sweep->returned[node / 8] |= 1 << node % 8;
+	sweep->marked = true;
 }
 
 static inline bool
@@ -76,52 +77,26 @@ turn_over(Passing *passing)
 	passing->filling = (passing->filling + 1) % LOTS;
 	lot = &passing->lot[passing->filling];
 	vecidx_lot_estimate(lot, passing->sweep->store);
-	for (uint32 i = 0; i < lot->count; i++)
-		vecidx_kept_offer(passing->kept, lot->node[i], lot->estimate[i], lot->bound[i]);
+	if (lot->count < VECIDX_LOT_ROOM || !vecidx_kept_all_beyond(passing->kept, lot->estimate, lot->bound, VECIDX_LOT_ROOM))
+	{
+		for (uint32 i = 0; i < lot->count; i++)
+			vecidx_kept_offer(passing->kept, lot->node[i], lot->estimate[i], lot->bound[i]);
+	}
 	lot->count = 0;
 }
 
 /* Verdicts that are looked at together: a bit each of a word. */
 #define TOGETHER	64
 
-/* Which of eight rows pass, the first as the lowest bit. */
-static inline uint64
-passing_of_eight(const uint8 *verdict)
-{
-	uint64		eight;
-
-	memcpy(&eight, verdict, sizeof(eight));
-#ifdef WORDS_BIGENDIAN
-	eight = pg_bswap64(eight);
-#endif
-	/* the highest bit of each byte that is not zero, all brought to the highest byte */
-	eight = (((eight & UINT64CONST(0x7F7F7F7F7F7F7F7F)) + UINT64CONST(0x7F7F7F7F7F7F7F7F)) | eight) & UINT64CONST(0x8080808080808080);
-	return ((eight >> 7) * UINT64CONST(0x0102040810204080)) >> 56;
-}
-
-static inline uint64
-passing_together(const uint8 *verdict)
-{
-	uint64		words[TOGETHER / 8];
-	uint64		any = 0;
-	uint64		passing = 0;
-
-	memcpy(words, verdict, TOGETHER);
-	for (int i = 0; i < TOGETHER / 8; i++)
-		any |= words[i];
-	if (any == 0)
-		return 0;
-	for (int i = 0; i < TOGETHER; i += 8)
-		passing |= passing_of_eight(verdict + i) << i;
-	return passing;
-}
+/* Words of such bits that the rows of a filter page, a byte wide at least, come to. */
+#define WORDS_MOST	(BLCKSZ / TOGETHER)
 
 static inline void
 take(Passing *passing, uint32 node)
 {
 	VecIdxLot  *lot = &passing->lot[passing->filling];
 
-	if (is_returned(passing->sweep, node))
+	if (passing->sweep->marked && is_returned(passing->sweep, node))
 		return;
 	vecidx_lot_add(lot, &passing->shelf, node);
 	if (lot->count == VECIDX_LOT_ROOM)
@@ -132,15 +107,15 @@ take(Passing *passing, uint32 node)
 static void
 take_passing(Passing *passing, uint32 first, uint32 count, const uint8 *verdict)
 {
-	for (uint32 i = 0; i < count; i += TOGETHER)
-	{
-		uint64		together = passing_together(verdict + i);
+	uint64		passes[WORDS_MOST];
+	uint32		words = (count + TOGETHER - 1) / TOGETHER;
 
-		if (together == 0)
-			continue;
-		passing->sweep->passed += pg_popcount64(together);
-		for (; together != 0; together &= together - 1)
-			take(passing, first + i + pg_rightmost_one_pos64(together));
+	vecidx_kernels()->within->bits(verdict, words, passes);
+	for (uint32 word = 0; word < words; word++)
+	{
+		passing->sweep->passed += pg_popcount64(passes[word]);
+		for (uint64 left = passes[word]; left != 0; left &= left - 1)
+			take(passing, first + word * TOGETHER + pg_rightmost_one_pos64(left));
 	}
 }
 

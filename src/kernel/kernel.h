@@ -138,6 +138,9 @@ typedef struct VecIdxWithin
 	void		(*u64) (const uint64 *value, uint32 count, uint64 low, uint64 length, uint8 *mark);
 	void		(*f32) (const float *value, uint32 count, float low, float high, uint8 nan, uint8 *mark);
 	void		(*f64) (const double *value, uint32 count, double low, double high, uint8 nan, uint8 *mark);
+
+	/* Of each of 64 times "words" marks a bit, the first as the lowest: set if the mark is not 0. */
+	void		(*bits) (const uint8 *mark, uint32 words, uint64 *bits);
 } VecIdxWithin;
 
 typedef struct VecIdxKernels

@@ -27,8 +27,8 @@ within_##type(const type *value, uint32 count, type low, type high, uint8 nan, u
 		mark[i] = -((value[i] >= low) & (value[i] <= high)) | (-(value[i] != value[i]) & nan); \
 }
 
-/* Defines the loops, and the table of them of that name. */
-#define VECIDX_WITHIN(attribute, name) \
+/* Defines the loops, and the table of that name of them and of what gathers bits. */
+#define VECIDX_WITHIN(attribute, name, bits) \
 VECIDX_WITHIN_INTEGERS(attribute, uint8) \
 VECIDX_WITHIN_INTEGERS(attribute, uint16) \
 VECIDX_WITHIN_INTEGERS(attribute, uint32) \
@@ -37,7 +37,7 @@ VECIDX_WITHIN_FLOATS(attribute, float) \
 VECIDX_WITHIN_FLOATS(attribute, double) \
 \
 const VecIdxWithin name = { \
-	within_uint8, within_uint16, within_uint32, within_uint64, within_float, within_double \
+	within_uint8, within_uint16, within_uint32, within_uint64, within_float, within_double, bits \
 }
 
 #endif							/* VECIDX_KERNEL_WITHIN_H */

@@ -81,6 +81,22 @@ check_marks(const VecIdxKernels *set, const char *what, uint8 *mark, const uint8
 		check_marks(set, #entry, mark, expected, count); \
 	} while (0)
 
+/* Marks that are 0, 0xFF or anything else. */
+static void
+check_bits(const VecIdxKernels *set, uint32 words)
+{
+	uint8	   *mark = unit_alloc(64 * words, unit_random_below(4));
+	uint64	   *bits = unit_alloc((words + 1) * sizeof(uint64), 0);
+
+	for (uint32 i = 0; i < 64 * words; i++)
+		mark[i] = unit_random_below(2) == 0 ? 0 : unit_random_below(2) == 0 ? 0xFF : unit_random_below(256);
+	bits[words] = UNTOUCHED;
+	set->within->bits(mark, words, bits);
+	for (uint32 i = 0; i < 64 * words; i++)
+		unit_check((bits[i / 64] >> i % 64 & 1) == (mark[i] != 0), "%s bits, mark %u of %u: %d", set->name, i, 64 * words, mark[i]);
+	unit_check(bits[words] == UNTOUCHED, "%s bits, %u words: wrote behind the last", set->name, words);
+}
+
 static void
 test_within(const VecIdxKernels *set)
 {
@@ -93,6 +109,11 @@ test_within(const VecIdxKernels *set)
 		CHECK_INTEGERS(set, u64, uint64, count);
 		CHECK_FLOATS(set, f32, float, count);
 		CHECK_FLOATS(set, f64, double, count);
+		unit_free_all();
+	}
+	for (uint32 words = 0; words < 20; words++)
+	{
+		check_bits(set, words);
 		unit_free_all();
 	}
 }
