@@ -26,6 +26,7 @@ OBJS = \
 	src/kernel/scalar.o \
 	src/kernel/plain_within.o \
 	src/kernel/x86.o \
+	src/kernel/x86_crc.o \
 	src/kernel/avx2_rows.o \
 	src/kernel/avx2_codes.o \
 	src/kernel/avx2_panels.o \
@@ -36,6 +37,7 @@ OBJS = \
 	src/kernel/avx512_panels.o \
 	src/kernel/avx512_cross.o \
 	src/kernel/arm.o \
+	src/kernel/arm_crc.o \
 	src/kernel/neon_rows.o \
 	src/kernel/neon_codes.o \
 	src/kernel/neon_panels.o \

@@ -37,14 +37,7 @@ typedef struct Rows
 static void
 test_null(const Rows *rows, bool wanted)
 {
-	const uint8 *nulls = rows->nulls;
-	uint8	   *verdict = rows->verdict;
-	uint32		count = rows->count;
-	uint8		bit = rows->null_bit;
-	uint8		right = wanted ? bit : 0;
-
-	for (uint32 i = 0; i < count; i++)
-		verdict[i] &= -((nulls[i] & bit) == right);
+	vecidx_kernels()->within->masked(rows->nulls, rows->count, rows->null_bit, wanted ? rows->null_bit : 0, rows->verdict);
 }
 
 static void

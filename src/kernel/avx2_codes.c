@@ -385,6 +385,7 @@ const VecIdxKernels vecidx_kernels_avx2 = {
 	.hamming = hamming_avx2,
 	VECIDX_ROW_KERNELS(avx2),
 	.within = &vecidx_within_avx2,
+	.crc_quarters = vecidx_x86_crc_quarters,
 };
 
 #endif							/* VECIDX_KERNELS_X86 */

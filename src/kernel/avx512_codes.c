@@ -366,6 +366,7 @@ const VecIdxKernels vecidx_kernels_avx512 = {
 	.hamming = hamming_avx512,
 	VECIDX_ROW_KERNELS(avx512),
 	.within = &vecidx_within_avx2,
+	.crc_quarters = vecidx_x86_crc_quarters,
 };
 
 #endif							/* VECIDX_KERNELS_X86 */

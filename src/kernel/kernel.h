@@ -139,6 +139,9 @@ typedef struct VecIdxWithin
 	void		(*f32) (const float *value, uint32 count, float low, float high, uint8 nan, uint8 *mark);
 	void		(*f64) (const double *value, uint32 count, double low, double high, uint8 nan, uint8 *mark);
 
+	/* Takes the mark away where the bits of a value that are in the mask are not those wanted. */
+	void		(*masked) (const uint8 *value, uint32 count, uint8 mask, uint8 wanted, uint8 *mark);
+
 	/* Of each of 64 times "words" marks a bit, the first as the lowest: set if the mark is not 0. */
 	void		(*bits) (const uint8 *mark, uint32 words, uint64 *bits);
 } VecIdxWithin;
@@ -203,6 +206,13 @@ typedef struct VecIdxKernels
 						  VecIdxHit *hits);
 
 	const VecIdxWithin *within;
+
+	/*
+	 * The CRC-32C (pg_crc32c.h, from INIT to FIN) of each of four runs of n
+	 * bytes that lie one behind the other, n a multiple of 8.  NULL where the
+	 * server's own is what there is.
+	 */
+	void		(*crc_quarters) (const uint8 *data, Size n, uint32 *crc);
 
 	/* n IEEE half-precision numbers, native byte order, no alignment, exactly as floats */
 	void		(*half_to_float) (const uint8 *half, float *out, int n);

@@ -26,6 +26,7 @@
 
 #ifdef VECIDX_KERNELS_X86
 extern const VecIdxWithin vecidx_within_avx2;
+extern void vecidx_x86_crc_quarters(const uint8 *data, Size n, uint32 *crc);
 extern const VecIdxKernels vecidx_kernels_avx2;
 extern const VecIdxKernels vecidx_kernels_avx512;
 
@@ -37,6 +38,7 @@ extern bool vecidx_kernels_avx512_usable(void);
 #ifdef VECIDX_KERNELS_ARM
 extern const VecIdxKernels vecidx_kernels_neon;
 #ifdef VECIDX_KERNELS_DOTPROD
+extern void vecidx_arm_crc_quarters(const uint8 *data, Size n, uint32 *crc);
 extern const VecIdxKernels vecidx_kernels_dotprod;
 extern bool vecidx_kernels_dotprod_usable(void);
 #endif

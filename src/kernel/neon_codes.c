@@ -411,6 +411,7 @@ const VecIdxKernels vecidx_kernels_dotprod = {
 	.dots_b2 = sdot_b2_batch,
 	.dots_b4 = sdot_b4_batch,
 	.dots_b8 = sdot_b8_batch,
+	.crc_quarters = vecidx_arm_crc_quarters,
 	SHARED_ENTRIES,
 };
 

@@ -27,6 +27,14 @@ within_##type(const type *value, uint32 count, type low, type high, uint8 nan, u
 		mark[i] = -((value[i] >= low) & (value[i] <= high)) | (-(value[i] != value[i]) & nan); \
 }
 
+#define VECIDX_WITHIN_MASKED(attribute) \
+attribute static void \
+keep_masked(const uint8 *value, uint32 count, uint8 mask, uint8 wanted, uint8 *mark) \
+{ \
+	for (uint32 i = 0; i < count; i++) \
+		mark[i] &= -((value[i] & mask) == wanted); \
+}
+
 /* Defines the loops, and the table of that name of them and of what gathers bits. */
 #define VECIDX_WITHIN(attribute, name, bits) \
 VECIDX_WITHIN_INTEGERS(attribute, uint8) \
@@ -35,9 +43,10 @@ VECIDX_WITHIN_INTEGERS(attribute, uint32) \
 VECIDX_WITHIN_INTEGERS(attribute, uint64) \
 VECIDX_WITHIN_FLOATS(attribute, float) \
 VECIDX_WITHIN_FLOATS(attribute, double) \
+VECIDX_WITHIN_MASKED(attribute) \
 \
 const VecIdxWithin name = { \
-	within_uint8, within_uint16, within_uint32, within_uint64, within_float, within_double, bits \
+	within_uint8, within_uint16, within_uint32, within_uint64, within_float, within_double, keep_masked, bits \
 }
 
 #endif							/* VECIDX_KERNEL_WITHIN_H */

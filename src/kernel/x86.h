@@ -11,8 +11,8 @@
  * Every function that uses more than the baseline carries its target; nothing
  * of a set may run before its *_usable function said yes.  *_rows.c are the
  * entries for floats alone, *_codes.c those that read codes, *_cross.c those
- * for sketches; avx2_within.c, which marks what lies in an interval, is in
- * both sets.
+ * for sketches; avx2_within.c, which marks what lies in an interval, and
+ * x86_crc.c are in both sets.
  */
 #ifndef VECIDX_KERNEL_X86_H
 #define VECIDX_KERNEL_X86_H

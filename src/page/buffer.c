@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "compat.h"
+#include "kernel/kernel.h"
 #include "page/buffer.h"
 #include "page/delta.h"
 
@@ -46,6 +47,18 @@ plain_crc(const void *data, Size size)
 	return crc;
 }
 
+/* The CRC of some bytes and of those that follow them. */
+static uint32
+continue_crc(uint32 crc, const void *more, Size size)
+{
+	pg_crc32c	chain = crc;
+
+	FIN_CRC32C(chain);			/* is its own inverse */
+	COMP_CRC32C(chain, more, size);
+	FIN_CRC32C(chain);
+	return chain;
+}
+
 /*
  * A CRC is one long chain of dependent steps.  Those of four quarters do not
  * depend on each other, so that the processor makes them side by side.
@@ -53,14 +66,21 @@ plain_crc(const void *data, Size size)
 uint32
 vecidx_crc(const void *data, Size size)
 {
+	const uint8 *bytes = data;
+	const VecIdxKernels *kernels = vecidx_kernels();
 	Size		quarter = size / 4 / sizeof(uint64) * sizeof(uint64);
 	uint32		crc[4];
 
 	if (size < VECIDX_CRC_QUARTERED)
 		return plain_crc(data, size);
-	for (int i = 0; i < 3; i++)
-		crc[i] = plain_crc((const char *) data + i * quarter, quarter);
-	crc[3] = plain_crc((const char *) data + 3 * quarter, size - 3 * quarter);
+	if (kernels->crc_quarters != NULL)
+		kernels->crc_quarters(bytes, quarter, crc);
+	else
+	{
+		for (int i = 0; i < 4; i++)
+			crc[i] = plain_crc(bytes + i * quarter, quarter);
+	}
+	crc[3] = continue_crc(crc[3], bytes + 4 * quarter, size - 4 * quarter);
 	return plain_crc(crc, sizeof(crc));
 }
 

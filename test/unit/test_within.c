@@ -81,6 +81,26 @@ check_marks(const VecIdxKernels *set, const char *what, uint8 *mark, const uint8
 		check_marks(set, #entry, mark, expected, count); \
 	} while (0)
 
+static void
+check_masked(const VecIdxKernels *set, uint32 count)
+{
+	uint8	   *value = unit_alloc(count, unit_random_below(4));
+	uint8	   *mark = unit_alloc(count + 1, unit_random_below(4));
+	uint8		expected[MOST_VALUES];
+	uint8		mask = 1 << unit_random_below(8);
+	uint8		wanted = unit_random_below(2) == 0 ? mask : 0;
+
+	for (uint32 i = 0; i < count; i++)
+	{
+		value[i] = unit_random_below(256);
+		mark[i] = unit_random_below(256);
+		expected[i] = (value[i] & mask) == wanted ? mark[i] : 0;
+	}
+	mark[count] = UNTOUCHED;
+	set->within->masked(value, count, mask, wanted, mark);
+	check_marks(set, "masked", mark, expected, count);
+}
+
 /* Marks that are 0, 0xFF or anything else. */
 static void
 check_bits(const VecIdxKernels *set, uint32 words)
@@ -109,6 +129,7 @@ test_within(const VecIdxKernels *set)
 		CHECK_INTEGERS(set, u64, uint64, count);
 		CHECK_FLOATS(set, f32, float, count);
 		CHECK_FLOATS(set, f64, double, count);
+		check_masked(set, count);
 		unit_free_all();
 	}
 	for (uint32 words = 0; words < 20; words++)

@@ -162,6 +162,7 @@ main(void)
 	suite_panel();
 	suite_cross();
 	suite_within();
+	suite_crc();
 	suite_format();
 	suite_rotation();
 	suite_estimate();

@@ -42,6 +42,7 @@ extern void suite_kernel(void);
 extern void suite_panel(void);
 extern void suite_cross(void);
 extern void suite_within(void);
+extern void suite_crc(void);
 extern void suite_format(void);
 extern void suite_rotation(void);
 extern void suite_estimate(void);
