@@ -284,14 +284,13 @@ estimate(VecIdxSift *sift, VecIdxBatch *batch)
 	sift->store->source.finish(&sift->store->source, batch);
 }
 
-/* Puts the neighbours that are new into the batch, tested and estimated; returns how many pass. */
-static int
+/* Puts the neighbours that are new into the batch, estimated; what tests look at is on its way. */
+static void
 look_around(VecIdxSift *sift, uint32 node, VecIdxBatch *batch)
 {
 	VecIdxVisited *visited = &sift->search->visited;
 	uint32		list[VECIDX_LIST_MAX];
 	int			count = read_list(sift, node, list);
-	int			passed = 0;
 
 	batch->count = 0;
 	vecidx_visited_reserve(visited, 2 * VECIDX_LIST_MAX);
@@ -302,7 +301,15 @@ look_around(VecIdxSift *sift, uint32 node, VecIdxBatch *batch)
 		prefetch_row(sift, list[i]);
 		add_to_batch(batch, list[i], PASSES);
 	}
-	vecidx_store_locate(sift->store, batch);
+	estimate(sift, batch);
+}
+
+/* Tests all of a batch; returns how many pass. */
+static int
+test_around(VecIdxSift *sift, VecIdxBatch *batch)
+{
+	int			passed = 0;
+
 	for (int i = 0; i < batch->count; i++)
 	{
 		if (passes(sift, batch->candidate[i].node))
@@ -310,7 +317,6 @@ look_around(VecIdxSift *sift, uint32 node, VecIdxBatch *batch)
 		else
 			batch->candidate[i].upper = FAILS;
 	}
-	sift->store->source.finish(&sift->store->source, batch);
 	return passed;
 }
 
@@ -345,6 +351,19 @@ recall_spare(VecIdxSift *sift)
 		vecidx_heap_push(&sift->bridges, sift->spare[--sift->spare_count]);
 }
 
+/* Takes over a node that passes; tells if it is among the nearest. */
+static bool
+meet_one(VecIdxSift *sift, const VecIdxCandidate *candidate)
+{
+	const VecIdxNearest *beam = &sift->search->beam;
+	bool		gained = !vecidx_nearest_full(beam) || candidate->estimate < beam->heap[0];
+
+	sift->gains += gained;
+	if (vecidx_search_meet(sift->search, candidate))
+		sift->store->source.prefetch(&sift->store->source, candidate, 0);
+	return gained;
+}
+
 /* Takes over those of a batch that pass; tells if one of them is among the nearest. */
 static bool
 meet(VecIdxSift *sift, const VecIdxBatch *batch)
@@ -353,18 +372,8 @@ meet(VecIdxSift *sift, const VecIdxBatch *batch)
 
 	for (int i = 0; i < batch->count; i++)
 	{
-		const VecIdxCandidate *candidate = &batch->candidate[i];
-		const VecIdxNearest *beam = &sift->search->beam;
-
-		if (candidate->upper != PASSES)
-			continue;
-		if (!vecidx_nearest_full(beam) || candidate->estimate < beam->heap[0])
-		{
+		if (batch->candidate[i].upper == PASSES && meet_one(sift, &batch->candidate[i]))
 			gained = true;
-			sift->gains++;
-		}
-		if (vecidx_search_meet(sift->search, candidate))
-			sift->store->source.prefetch(&sift->store->source, candidate, 0);
 	}
 	return gained;
 }
@@ -426,20 +435,74 @@ go_behind(VecIdxSift *sift, VecIdxBatch *around, int passed)
 	return meet(sift, &behind);
 }
 
+/* Keeps a node for later: it may be that whether it passes never matters. */
+static void
+leave_untested(VecIdxSift *sift, const VecIdxCandidate *candidate)
+{
+	if (sift->untested_count == sift->untested_room)
+	{
+		sift->untested_room *= 2;
+		sift->untested = repalloc_huge(sift->untested, (Size) sift->untested_room * sizeof(VecIdxCandidate));
+	}
+	sift->untested[sift->untested_count++] = *candidate;
+}
+
+/* May the node be worth expanding, or be among the nearest, if it passes? */
+static inline bool
+matters(const VecIdxSift *sift, const VecIdxCandidate *candidate)
+{
+	return candidate->estimate - candidate->bound < sift->search->threshold;
+}
+
+/* Takes over a node that matters; tells if it is among the nearest. */
+static bool
+take_tested(VecIdxSift *sift, VecIdxCandidate *candidate)
+{
+	if (passes(sift, candidate->node))
+		return meet_one(sift, candidate);
+	add_bridge(sift, candidate);
+	return false;
+}
+
+/* Tests those left untested that matter by now. */
+static void
+test_rest(VecIdxSift *sift)
+{
+	uint32		left = 0;
+
+	for (uint32 i = 0; i < sift->untested_count; i++)
+	{
+		VecIdxCandidate candidate = sift->untested[i];
+
+		if (matters(sift, &candidate))
+			take_tested(sift, &candidate);
+		else
+			sift->untested[left++] = candidate;
+	}
+	sift->untested_count = left;
+}
+
 /* Expands a node, be it one that passes or a bridge; tells if it leads to one of the nearest. */
 static bool
 expand(VecIdxSift *sift, uint32 node)
 {
 	VecIdxBatch around;
-	int			passed = look_around(sift, node, &around);
-	bool		gained = meet(sift, &around);
+	bool		gained = false;
 
+	look_around(sift, node, &around);
 	if (sift->narrow)
+	{
+		int			passed = test_around(sift, &around);
+
+		gained = meet(sift, &around);
 		return go_behind(sift, &around, passed) || gained;
+	}
 	for (int i = 0; i < around.count; i++)
 	{
-		if (around.candidate[i].upper == FAILS)
-			add_bridge(sift, &around.candidate[i]);
+		if (!matters(sift, &around.candidate[i]))
+			leave_untested(sift, &around.candidate[i]);
+		else if (take_tested(sift, &around.candidate[i]))
+			gained = true;
 	}
 	return gained;
 }
@@ -549,6 +612,16 @@ set_rule(VecIdxSift *sift, const VecIdxStop *stop)
 	return rule.stretch > before;
 }
 
+/* The same, where nothing is left within the rule. */
+static bool
+go_farther(VecIdxSift *sift, const VecIdxStop *stop)
+{
+	if (!set_rule(sift, stop))
+		return false;
+	test_rest(sift);
+	return true;
+}
+
 /* Goes on a little farther, unless that was in vain the last time; tells if it does. */
 static bool
 make_sure(VecIdxSift *sift, const VecIdxStop *stop)
@@ -560,6 +633,7 @@ make_sure(VecIdxSift *sift, const VecIdxStop *stop)
 	sift->gains = 0;
 	set_rule(sift, stop);
 	recall_spare(sift);
+	test_rest(sift);
 	return true;
 }
 
@@ -598,6 +672,7 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 
 	set_rule(sift, stop);
 	recall_spare(sift);
+	test_rest(sift);
 	sift->vain = 0;
 	sift->added = 0;
 	for (;;)
@@ -613,12 +688,13 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 			if (!sift->sampled)
 				begin_with_sample(sift);
 			set_rule(sift, stop);
+			test_rest(sift);
 		}
 		if (bridge_leads(sift))
 			expand_bridge(sift);
 		else if (vecidx_search_next(search, &nearest))
 			expand(sift, nearest.node);
-		else if (!expand_rest(sift) && !set_rule(sift, stop) && !make_sure(sift, stop))
+		else if (!expand_rest(sift) && !go_farther(sift, stop) && !make_sure(sift, stop))
 			break;
 	}
 	return vecidx_nearest_full(&search->beam) ? VECIDX_SIFTED : VECIDX_SIFT_DRY;
@@ -638,6 +714,8 @@ vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, Vec
 	sift->twins = store->handle->state.extensions > 0;
 	sift->first_field = vecidx_predicate_field(predicate);
 	sift->row = MemoryContextAlloc(search->context, VECIDX_FILTER_ROOM);
+	sift->untested_room = 512;
+	sift->untested = MemoryContextAlloc(search->context, sift->untested_room * sizeof(VecIdxCandidate));
 	sift->spare_room = 256;
 	sift->spare = MemoryContextAlloc(search->context, sift->spare_room * sizeof(VecIdxHeapItem));
 	vecidx_heap_init(&sift->bridges, search->context, 256);

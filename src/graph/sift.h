@@ -78,6 +78,9 @@ typedef struct VecIdxSift
 	VecIdxHeapItem *spare;		/* others: too far, or led through; in no order */
 	uint32		spare_count;
 	uint32		spare_room;
+	VecIdxCandidate *untested;	/* nodes that are too far for it to matter whether they pass */
+	uint32		untested_count;
+	uint32		untested_room;
 	uint32		vain;			/* bridges expanded in vain, one after the other */
 
 	/* counts */
