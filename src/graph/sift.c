@@ -296,10 +296,8 @@ look_around(VecIdxSift *sift, uint32 node, VecIdxBatch *batch)
 	vecidx_visited_reserve(visited, 2 * VECIDX_LIST_MAX);
 	for (int i = 0; i < count; i++)
 	{
-		if (!vecidx_visited_add(visited, list[i]))
-			continue;
-		prefetch_row(sift, list[i]);
-		add_to_batch(batch, list[i], PASSES);
+		if (vecidx_visited_add(visited, list[i]))
+			add_to_batch(batch, list[i], PASSES);
 	}
 	estimate(sift, batch);
 }
@@ -310,6 +308,8 @@ test_around(VecIdxSift *sift, VecIdxBatch *batch)
 {
 	int			passed = 0;
 
+	for (int i = 0; i < batch->count; i++)
+		prefetch_row(sift, batch->candidate[i].node);
 	for (int i = 0; i < batch->count; i++)
 	{
 		if (passes(sift, batch->candidate[i].node))
@@ -496,6 +496,11 @@ expand(VecIdxSift *sift, uint32 node)
 
 		gained = meet(sift, &around);
 		return go_behind(sift, &around, passed) || gained;
+	}
+	for (int i = 0; i < around.count; i++)
+	{
+		if (matters(sift, &around.candidate[i]))
+			prefetch_row(sift, around.candidate[i].node);
 	}
 	for (int i = 0; i < around.count; i++)
 	{
