@@ -113,6 +113,7 @@ vecidx_scan_filter_sift(VecIdxScanFilter *filter, const VecIdxEffort *effort, co
 	stop.limit = among->stop.limit;
 	if (is_much(filter, filter->sift.store, wanted))
 		return VECIDX_SWITCH_MUCH;
+	filter->sift.factor = effort->factor;
 	filter->sift.dense = effort->stop.stretch;
 	filter->sift.unsure = vecidx_scan_filter_among(filter, filter->sift.store, wanted) > SURE_UP_TO * VECIDX_CALIBRATED_MOST;
 	filter->sift.expansions = effort->expanded;

@@ -451,7 +451,7 @@ leave_untested(VecIdxSift *sift, const VecIdxCandidate *candidate)
 static inline bool
 matters(const VecIdxSift *sift, const VecIdxCandidate *candidate)
 {
-	return candidate->estimate - candidate->bound < sift->search->threshold;
+	return candidate->estimate - sift->factor * candidate->bound < sift->search->threshold;
 }
 
 /* Takes over a node that matters; tells if it is among the nearest. */

@@ -60,6 +60,7 @@ typedef struct VecIdxSift
 
 	/* set by the caller before it runs */
 	const VecIdxPrices *prices;
+	float		factor;			/* share of a bound that is believed */
 	float		dense;			/* stretch of the rule where all nodes pass */
 	bool		unsure;			/* whether the rule's stretch is enough */
 	double		expansions;		/* that an unfiltered search for as many makes */
