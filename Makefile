@@ -86,7 +86,7 @@ OBJS = \
 	src/graph/entry.o \
 	src/graph/rank.o \
 	src/graph/kept.o src/graph/lot.o src/graph/select.o src/graph/sweep.o \
-	src/graph/price.o src/graph/sift.o \
+	src/graph/price.o src/graph/survey.o src/graph/sift.o \
 	src/graph/effort.o \
 	src/graph/screen.o \
 	src/graph/truth.o \

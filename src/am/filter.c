@@ -75,7 +75,7 @@ is_much(const VecIdxScanFilter *filter, const VecIdxStore *store, uint32 wanted)
 void
 vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store)
 {
-	vecidx_share_take(store->handle, filter->predicate, &filter->share);
+	vecidx_survey_take(store->handle, filter->predicate, &filter->share);
 	filter->prices = vecidx_prices_of(store->handle);
 	filter->pass_cost = vecidx_price_pass(&filter->prices, store->handle, filter->predicate, filter->share.share, filter->share.open);
 }

@@ -7,26 +7,11 @@
 #include <math.h>
 
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "graph/sift.h"
-#include "filter/zone.h"
-#include "graph/sweep.h"
 #include "page/filter.h"
 #include "page/peek.h"
-
-/* Runs of consecutive rows that a sample consists of, and rows of each. */
-#define SAMPLE_RUNS		32
-#define SAMPLE_ROWS		64
-
-/*
- * Zones are asked, of so many pages, where not more than this share of all rows
- * passes, and are gone by where not more than that part of strips is open.
- */
-#define ZONES_ASKED		8
-#define ZONES_SHARE		0.1
-#define ZONES_OPEN		0.5
 
 /* Bridges that a narrow sift expands one after the other without finding a node as near as the nearest ones. */
 #define VAIN_MOST		8
@@ -101,87 +86,6 @@ narrow_promises(const VecIdxSift *sift, double cost)
 	double		lists = 1 + expected_hops(sift->store, sift->share);
 
 	return PROMISE * vecidx_price_narrow(sift->prices, NARROW_TIMES * sift->expansions, lists, sift->share) < cost;
-}
-
-/* Sampling */
-
-/* Has the page of a run and the first field of its rows on their way. */
-static void
-prefetch_run(VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 node)
-{
-	uint32		rows = handle->layout.run[VECIDX_RUN_FILTER].per_page;
-	int			field = vecidx_predicate_field(predicate);
-	uint32		at;
-	VecIdxPeek	peek = vecidx_filter_wanted(handle, node, &at);
-	const char *from;
-
-	if (peek.page == NULL)
-		return;
-	vecidx_peek_prefetch_page(&peek);
-	from = peek.page + VECIDX_PAGE_START + vecidx_filter_place(&handle->shape, field, rows, at);
-	for (uint32 byte = 0; byte < SAMPLE_ROWS * handle->shape.field[field].width; byte += 64)
-		__builtin_prefetch(from + byte);
-}
-
-static void
-sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdxShare *sample)
-{
-	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_FILTER, node);
-	uint8		verdict[SAMPLE_ROWS];
-	uint32		count = vecidx_pass_page(handle, predicate, first, node - first, SAMPLE_ROWS, verdict);
-	uint32		seeds = 0;
-
-	for (uint32 i = 0; i < count; i++)
-	{
-		if (verdict[i] == VECIDX_NO)
-			continue;
-		sample->passed++;
-		if (seeds++ < VECIDX_SAMPLE_SEEDS / SAMPLE_RUNS)
-			sample->seed[sample->seeds++] = node + i;
-	}
-	sample->rows += count;
-}
-
-/*
- * Asks the zones of some pages what part of their rows a pass would have to look
- * at.  It goes by zones where that is small, and learns them where they are not
- * known.  Where many rows pass, hardly any would be left out.
- */
-static void
-ask_zones(VecIdxHandle *handle, const VecIdxPredicate *predicate, VecIdxShare *sample)
-{
-	const VecIdxZones *zones = vecidx_zones_get(handle, predicate);
-	double		open = 0.5;
-	uint32		zoned = 0;
-
-	sample->open = 1;
-	sample->zones_tell = sample->share < ZONES_SHARE;
-	if (zones == NULL || !sample->zones_tell)
-		return;
-	for (uint32 i = 0; i < ZONES_ASKED; i++)
-	{
-		uint32		node = (uint32) ((uint64) handle->state.nodes * i / ZONES_ASKED);
-		uint32		first = vecidx_handle_first(handle, VECIDX_RUN_FILTER, node);
-
-		open += (double) pg_popcount64(vecidx_zones_open(zones, handle, predicate, first)) / vecidx_strips(handle);
-		zoned += vecidx_zones_know(zones, handle, predicate, first);
-	}
-	sample->open = open / (ZONES_ASKED + 0.5);
-	sample->zones_tell = sample->open < ZONES_OPEN || zoned < ZONES_ASKED / 2;
-}
-
-void
-vecidx_share_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxShare *sample)
-{
-	uint32		nodes = handle->state.nodes;
-
-	memset(sample, 0, sizeof(VecIdxShare));
-	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
-		prefetch_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS));
-	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
-		sample_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS), sample);
-	sample->share = (sample->passed + 0.25) / (sample->rows + 0.5);
-	ask_zones(handle, predicate, sample);
 }
 
 /* Tests */
@@ -284,7 +188,7 @@ estimate(VecIdxSift *sift, VecIdxBatch *batch)
 	sift->store->source.finish(&sift->store->source, batch);
 }
 
-/* Puts the neighbours that are new into the batch, estimated; what tests look at is on its way. */
+/* Puts the neighbours that are new into the batch, estimated. */
 static void
 look_around(VecIdxSift *sift, uint32 node, VecIdxBatch *batch)
 {
@@ -707,7 +611,7 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 
 void
 vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, VecIdxPredicate *predicate,
-				 const VecIdxShare *sample)
+				 const VecIdxSurvey *sample)
 {
 	memset(sift, 0, sizeof(VecIdxSift));
 	sift->search = search;

@@ -2,10 +2,11 @@
  * sift.h
  *	  Searching under a filter: for nodes that pass a predicate.
  *
- * A wide sift goes the way of an unfiltered search: all neighbours are tested
- * and estimated, and the nearest expanded, whether they pass or not; only
- * those that pass count for the rule.  That is the cheapest as long as what
- * passes is about as frequent near the query as elsewhere.
+ * A wide sift goes the way of an unfiltered search: all neighbours are
+ * estimated, and the nearest expanded, whether they pass or not; only those
+ * that pass count for the rule.  That is the cheapest as long as what passes
+ * is about as frequent near the query as elsewhere.  A node is tested when it
+ * is near enough for the verdict to matter, which most never are.
  *
  * A narrow sift walks from node to node that pass.  Neighbours that fail are
  * not expanded; behind the nearest of them their own neighbours are looked
@@ -31,30 +32,15 @@
 #include "filter/predicate.h"
 #include "graph/price.h"
 #include "graph/search.h"
+#include "graph/survey.h"
 #include "graph/store.h"
-
-/* What a look at some of all filter rows tells. */
-#define VECIDX_SAMPLE_SEEDS		64
-
-typedef struct VecIdxShare
-{
-	uint32		rows;			/* looked at */
-	uint32		passed;
-	double		share;			/* of nodes that pass, about */
-	double		open;			/* part of filter rows at which a pass has to look, about, by their zones */
-	bool		zones_tell;		/* a pass should go by zones, or learn them */
-	uint32		seeds;
-	uint32		seed[VECIDX_SAMPLE_SEEDS];	/* some that pass */
-} VecIdxShare;
-
-extern void vecidx_share_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxShare *sample);
 
 typedef struct VecIdxSift
 {
 	VecIdxSearch *search;
 	VecIdxStore *store;
 	VecIdxPredicate *predicate;
-	const VecIdxShare *sample;
+	const VecIdxSurvey *sample;
 	bool		sampled;		/* it has been begun with what passes of the sample, too */
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
 
@@ -92,7 +78,7 @@ typedef struct VecIdxSift
 } VecIdxSift;
 
 extern void vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, VecIdxPredicate *predicate,
-							 const VecIdxShare *sample);
+							 const VecIdxSurvey *sample);
 
 /* Seeds the sift; false for an empty graph. */
 extern bool vecidx_sift_begin(VecIdxSift *sift);
