@@ -479,16 +479,14 @@ expand_rest(VecIdxSift *sift)
 
 /*
  * How far what passes near the query is from being all (0) towards being as
- * rare as elsewhere (1), if so many tests were passed.
+ * rare as elsewhere (1), in magnitudes, if so many tests were passed.
  */
 static double
 rareness(const VecIdxSift *sift, double passes)
 {
 	double		local = (passes + SHARE_WEIGHT * sift->share) / (sift->tests + SHARE_WEIGHT);
-	double		part = sift->share < 1 ? Min(log(Min(local, 1)) / log(sift->share), 1) : 0;
 
-	/* what was tested on the way to the query was less near, and so passed less */
-	return part * part;
+	return sift->share < 1 ? Min(log(Min(local, 1)) / log(sift->share), 1) : 0;
 }
 
 /*
@@ -499,7 +497,10 @@ rareness(const VecIdxSift *sift, double passes)
 static float
 local_stretch(const VecIdxSift *sift, float sparse)
 {
-	return sift->dense + (float) rareness(sift, sift->passes) * (sparse - sift->dense);
+	double		rare = rareness(sift, sift->passes);
+
+	/* what was tested on the way to the query was less near, and so passed less */
+	return sift->dense + (float) (rare * rare) * (sparse - sift->dense);
 }
 
 /* Sets the rule for what has been met up to now; tells if that makes the search go farther. */
@@ -546,12 +547,16 @@ make_sure(VecIdxSift *sift, const VecIdxStop *stop)
 	return true;
 }
 
-/* Will a wide sift cost less, even if a deviation fewer would have passed? */
+/*
+ * Will a wide sift cost less, even if a deviation fewer would have passed?  Its
+ * expansions grow with a power of the number of nodes that the wanted ones are
+ * among.
+ */
 static bool
 wide_promises(const VecIdxSift *sift, double cost)
 {
 	double		rare = rareness(sift, Max(sift->passes - sqrt(sift->passes), 0));
-	double		expansions = sift->expansions + rare * (sift->expansions_among - sift->expansions);
+	double		expansions = sift->expansions * pow(sift->expansions_among / sift->expansions, rare);
 
 	return PROMISE * vecidx_price_wide(sift->prices, expansions) < cost;
 }
