@@ -215,14 +215,21 @@ uint32
 vecidx_store_estimates(VecIdxStore *store, const uint32 *nodes, const VecIdxCodeSlot *const *codes, int count,
 					   float *estimates, float *bounds)
 {
+	uint32		all = count == VECIDX_TOGETHER_MOST ? PG_UINT32_MAX : ((uint32) 1 << count) - 1;
 	uint32		missing = find_missing(store, nodes, codes, count);
 
-	estimate_in_place(store, codes, count, estimates, bounds);
-	/* a page may have made way for another meanwhile */
-	missing |= find_missing(store, nodes, codes, count);
+	if (likely(missing != all))
+	{
+		estimate_in_place(store, codes, count, estimates, bounds);
+		/* a page may have made way for another meanwhile */
+		missing |= find_missing(store, nodes, codes, count);
+	}
 	store->estimates += count;
-	vecidx_visits.hit[VECIDX_VISIT_CODE] += count - pg_popcount32(missing);
-	return likely(missing == 0) ? 0 : estimate_missing(store, nodes, codes, missing, estimates, bounds);
+	vecidx_visits.hit[VECIDX_VISIT_CODE] += count;
+	if (likely(missing == 0))
+		return 0;
+	vecidx_visits.hit[VECIDX_VISIT_CODE] -= pg_popcount32(missing);
+	return estimate_missing(store, nodes, codes, missing, estimates, bounds);
 }
 
 /* Estimates those of a batch from one place on; returns to where they are kept. */

@@ -109,14 +109,15 @@ take_passing(Passing *passing, uint32 first, uint32 count, const uint8 *verdict)
 {
 	uint64		passes[WORDS_MOST];
 	uint32		words = (count + TOGETHER - 1) / TOGETHER;
+	uint32		passed = 0;
 
 	vecidx_kernels()->within->bits(verdict, words, passes);
 	for (uint32 word = 0; word < words; word++)
 	{
-		passing->sweep->passed += pg_popcount64(passes[word]);
-		for (uint64 left = passes[word]; left != 0; left &= left - 1)
+		for (uint64 left = passes[word]; left != 0; left &= left - 1, passed++)
 			take(passing, first + word * TOGETHER + pg_rightmost_one_pos64(left));
 	}
+	passing->sweep->passed += passed;
 }
 
 /* The same where functions are called: on a copy, made under lock, as they may take long. */
