@@ -235,7 +235,7 @@ measure(Calibration *calibration, const VecIdxGiven *given)
 }
 
 static int
-calibrate_index(const VecIdxTarget *target, ArrayType *queries)
+calibrate_index(const VecIdxTarget *target, const VecIdxGiven *given)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "vecidx calibrate", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -243,16 +243,7 @@ calibrate_index(const VecIdxTarget *target, ArrayType *queries)
 	int			used;
 
 	prepare(&calibration, target);
-	if (queries != NULL)
-	{
-		VecIdxGiven given = vecidx_given_look(target->index, queries);
-
-		require_queries(given.count);
-
-		used = measure(&calibration, &given);
-	}
-	else
-		used = measure(&calibration, NULL);
+	used = measure(&calibration, given);
 	if (used == 0)
 		ereport(NOTICE,
 				(errmsg("index \"%s\" has too few rows to be calibrated", RelationGetRelationName(target->index)),
@@ -268,6 +259,7 @@ recalibrate(Oid index, ArrayType *queries)
 	Oid			table = vecidx_monitor_table(index);
 	VecIdxTarget target;
 	VecIdxGuise guise;
+	VecIdxGiven given;
 	int			used;
 
 	PreventCommandDuringRecovery("vecidx_calibrate()");
@@ -275,8 +267,14 @@ recalibrate(Oid index, ArrayType *queries)
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index));
 	vecidx_monitor_open(&target, index, table, ShareUpdateExclusiveLock);
 	vecidx_monitor_require_valid(&target);
+	if (queries != NULL)
+	{
+		/* errors name types as the caller sees them */
+		given = vecidx_given_look(target.index, queries);
+		require_queries(given.count);
+	}
 	vecidx_guise_take(&guise, target.table);
-	used = calibrate_index(&target, queries);
+	used = calibrate_index(&target, queries != NULL ? &given : NULL);
 	vecidx_guise_drop(&guise);
 	vecidx_monitor_close(&target);
 	return used;
