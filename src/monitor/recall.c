@@ -97,19 +97,27 @@ put_recall(ReturnSetInfo *result, const char *value, int k, const VecIdxRecall *
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
+/* Before the measure begins, so that errors name types as the caller sees them. */
+static VecIdxGiven
+look_at_queries(const Request *request, Relation index)
+{
+	VecIdxGiven given = {0};
+
+	if (request->queries == NULL)
+		return given;
+	given = vecidx_given_look(index, request->queries);
+	if (given.count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there are no queries in the array")));
+	return given;
+}
+
 static void
-take_queries(VecIdxMeasure *measure, const Request *request, Relation index)
+take_queries(VecIdxMeasure *measure, const Request *request, const VecIdxGiven *given, Relation index)
 {
 	if (request->queries != NULL)
-	{
-		VecIdxGiven given = vecidx_given_look(index, request->queries);
-
-		if (given.count == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("there are no queries in the array")));
-		vecidx_measure_take(measure, &given);
-	}
+		vecidx_measure_take(measure, given);
 	else if (vecidx_measure_draw(measure, request->sample) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -120,11 +128,12 @@ static void
 measure_recall(const Request *request, const VecIdxTarget *target, ReturnSetInfo *result)
 {
 	int			column = request->filter != NULL ? find_filter(target->index, request->filter) : 0;
+	VecIdxGiven given = look_at_queries(request, target->index);
 	VecIdxMeasure *measure = vecidx_measure_begin(target, request->k);
 	VecIdxClass classes[VECIDX_MEASURE_CLASSES] = {{(Datum) 0, NULL}};
 	int			count = 1;
 
-	take_queries(measure, request, target->index);
+	take_queries(measure, request, &given, target->index);
 	if (column > 0)
 		count = vecidx_measure_classes(measure, column, classes);
 	for (int i = 0; i < count; i++)
