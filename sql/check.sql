@@ -82,7 +82,7 @@ DROP TABLE check_drift;
 CREATE TABLE check_large AS SELECT i AS id, check_vector(i, 6) AS v FROM generate_series(1, 1200) i;
 CREATE INDEX check_large_i ON check_large USING vecidx (v real_l2_ops);
 SELECT vecidx_check('check_large_i');
-SELECT property, value ~ '^(by the build, with [0-9]+ rows as queries, at [0-9]+ nodes|(k 10*: slack -?[0-9.]+, factor [0-9.]+(, exact)?, [0-9]+ nodes \(at most [0-9]+\)(; )?){3})$' AS is_measured
+SELECT property, value ~ '^(by the build, with [0-9]+ rows as queries, at [0-9]+ nodes|(k 10*: slack [0-9.]+, factor [0-9.]+(, exact)?, [0-9]+ nodes \(at most [0-9]+\)(; )?){3})$' AS is_measured
 FROM vecidx_info('check_large_i') WHERE property LIKE 'effort%' OR property = 'calibration';
 SELECT value ~ '^by [0-9]+ sampled rows: contrast [0-9.]+, error of 1, 2, 4, 8 bits [0-9.]+, [0-9.]+, [0-9.]+, [0-9.]+$'
 	OR value ~ '^by dimensions' AS reason

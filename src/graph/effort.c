@@ -114,7 +114,7 @@ cell_beyond(const VecIdxMetaTuning *tuning, double recall, int column)
 	Cell		cell = read_cell(&tuning->effort[VECIDX_TARGETS - 1][column]);
 	double		times = 1 + (recall - highest) / (1 - highest) / 2;
 
-	cell.slack += fabs(cell.slack) * (times - 1);
+	cell.slack *= times;
 	cell.factor *= times;
 	cell.expanded *= times * times;
 	cell.limit *= times * times;
@@ -181,7 +181,7 @@ vecidx_effort_choose(const VecIdxMetaTuning *tuning, uint32 ef, double recall, u
 		return beam_effort((uint32) Min((2.0 * count + 64) * 0.05 / (1 - Min(recall, 0.999)), VECIDX_MAX_EF_SEARCH) + count,
 						   count);
 	cell = cell_for(tuning, recall, count);
-	effort.stop = vecidx_effort_stop(count, cell.slack, cell.limit);
+	effort.stop = vecidx_effort_stop(count, Max(cell.slack, 0), cell.limit);
 	effort.factor = (float) cell.factor;
 	effort.exact = cell.exact;
 	effort.expanded = Max(cell.expanded, count);

@@ -36,7 +36,7 @@ extern VecIdxEffort vecidx_effort_choose(const VecIdxMetaTuning *tuning, uint32 
 /* What a slack comes to in a stop rule. */
 extern VecIdxStop vecidx_effort_stop(uint32 width, double slack, double limit);
 
-/* And back: the share by which Euclidean distances may lie beyond the beam (below 0: have to stay below its end). */
+/* And back: the share by which Euclidean distances may lie beyond the beam. */
 extern double vecidx_effort_slack(const VecIdxEffort *effort);
 
 #endif							/* VECIDX_EFFORT_H */

@@ -23,7 +23,7 @@
 typedef struct VecIdxStop
 {
 	uint32		width;
-	float		stretch;		/* of squared distances; below 1 some of the nearest themselves are not expanded */
+	float		stretch;		/* of squared distances, >= 1 */
 	float		shift;
 	uint32		limit;			/* nodes to expand at most */
 } VecIdxStop;

@@ -512,7 +512,7 @@ set_rule(VecIdxSift *sift, const VecIdxStop *stop)
 
 	if (sift->narrow)
 	{
-		rule.stretch = (float) pow(1 + NARROW_MORE + NARROW_SLACK * Max(sqrt(Max(stop->stretch, sift->dense)) - 1, 0), 2);
+		rule.stretch = (float) pow(1 + NARROW_MORE + NARROW_SLACK * (sqrt(Max(stop->stretch, sift->dense)) - 1), 2);
 		rule.limit = PG_UINT32_MAX;
 	}
 	else

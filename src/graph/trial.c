@@ -13,7 +13,7 @@
 #include "graph/search.h"
 #include "graph/trial.h"
 
-const double vecidx_trial_slacks[VECIDX_SLACKS] = {-0.1, -0.05, 0, 0.02, 0.04, 0.06, 0.08, 0.11, 0.15, 0.20, 0.27, 0.36, 0.5, 0.7, 1.0};
+const double vecidx_trial_slacks[VECIDX_SLACKS] = {0, 0.02, 0.04, 0.06, 0.08, 0.11, 0.15, 0.20, 0.27, 0.36, 0.5, 0.7, 1.0};
 const float vecidx_trial_factors[VECIDX_FACTORS] = {0.3f, 0.45f, 0.6f, 0.8f, 1.0f, 1.3f};
 
 /*

@@ -14,7 +14,7 @@
 #include "graph/truth.h"
 
 /* Slacks that are tried, growing, and shares of the bounds that are believed. */
-#define VECIDX_SLACKS		15
+#define VECIDX_SLACKS		13
 #define VECIDX_FACTORS		6
 extern const double vecidx_trial_slacks[VECIDX_SLACKS];
 extern const float vecidx_trial_factors[VECIDX_FACTORS];

@@ -230,7 +230,7 @@ StaticAssertDecl(sizeof(VecIdxMetaFixed) == 80, "version 3 has filter columns wh
 /* The effort that reaches a recall target for a number of results (graph/effort.h). */
 typedef struct VecIdxMetaEffort
 {
-	float		slack;			/* of the stop rule: share by which Euclidean distances may lie beyond; below 0: have to stay below */
+	float		slack;			/* of the stop rule: share by which Euclidean distances may lie beyond */
 	float		factor;			/* share of an estimate's bound that is believed */
 	float		expanded;		/* nodes that a search expands, on average */
 	uint32		limit;			/* and at most */
