@@ -45,6 +45,25 @@ CREATE INDEX ON filters_many USING vecidx (v real_l2_ops, tenant);
 ANALYZE filters_many;
 SET vecidx.target_recall = 0.999;
 SELECT filters_agree('NOT (tenant = 3)', k, 'filters_many') FROM (VALUES (1), (10), (3000)) wanted (k);
+-- a cursor goes on: what was too far for the first search to test is tested by later ones
+CREATE FUNCTION filters_fetched(most int) RETURNS SETOF int LANGUAGE plpgsql SET enable_seqscan = off SET enable_sort = off AS $$
+DECLARE
+	passing CURSOR FOR SELECT id FROM filters_many WHERE tenant < 8 ORDER BY v <-> filters_vector(-5);
+	found int;
+BEGIN
+	OPEN passing;
+	FOR i IN 1..most LOOP
+		FETCH passing INTO found;
+		RETURN NEXT found;
+	END LOOP;
+	CLOSE passing;
+END $$;
+SET enable_indexscan = off;
+CREATE TEMP TABLE filters_nearest AS SELECT id FROM filters_many WHERE tenant < 8 ORDER BY v <-> filters_vector(-5), id LIMIT 200;
+RESET enable_indexscan;
+SELECT count(*) >= 196 AS found FROM filters_fetched(200) id WHERE id IN (SELECT id FROM filters_nearest);
+SELECT strategy FROM vecidx_last_scan();
+DROP FUNCTION filters_fetched;
 RESET vecidx.target_recall;
 DROP TABLE filters_many;
 
