@@ -61,7 +61,7 @@ vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle, bool out
 		keys = copy_keys(scan);
 	filter = palloc0(sizeof(VecIdxScanFilter));
 	filter->predicate = vecidx_predicate_compile(scan->indexRelation, &handle->shape, keys, scan->numberOfKeys);
-	filter->share.share = filter->predicate->never ? 0 : -1;
+	filter->survey.share = filter->predicate->never ? 0 : -1;
 	/* "vector IS NOT NULL" leaves nothing to test */
 	return filter->predicate->never || filter->predicate->tests > 0 ? filter : NULL;
 }
@@ -69,21 +69,21 @@ vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle, bool out
 static bool
 is_much(const VecIdxScanFilter *filter, const VecIdxStore *store, uint32 wanted)
 {
-	return (double) wanted * PASS_PART > filter->share.share * store->handle->state.nodes;
+	return (double) wanted * PASS_PART > filter->survey.share * store->handle->state.nodes;
 }
 
 void
 vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store)
 {
-	vecidx_survey_take(store->handle, filter->predicate, &filter->share);
+	vecidx_survey_take(store->handle, filter->predicate, &filter->survey);
 	filter->prices = vecidx_prices_of(store->handle);
-	filter->pass_cost = vecidx_price_pass(&filter->prices, store->handle, filter->predicate, filter->share.share, filter->share.open);
+	filter->pass_cost = vecidx_price_pass(&filter->prices, store->handle, filter->predicate, filter->survey.share, filter->survey.open);
 }
 
 uint32
 vecidx_scan_filter_among(const VecIdxScanFilter *filter, const VecIdxStore *store, uint32 wanted)
 {
-	return (uint32) Min(wanted / filter->share.share, store->handle->state.nodes);
+	return (uint32) Min(wanted / filter->survey.share, store->handle->state.nodes);
 }
 
 bool
@@ -98,7 +98,7 @@ vecidx_scan_filter_choose(VecIdxScanFilter *filter, VecIdxStore *store, const Ve
 bool
 vecidx_scan_filter_begin(VecIdxScanFilter *filter, VecIdxSearch *search, VecIdxStore *store)
 {
-	vecidx_sift_init(&filter->sift, search, store, filter->predicate, &filter->share);
+	vecidx_sift_init(&filter->sift, search, store, filter->predicate, &filter->survey);
 	filter->sift.prices = &filter->prices;
 	filter->sift.probing = filter->probing;
 	return vecidx_sift_begin(&filter->sift);

@@ -15,7 +15,7 @@
 typedef struct VecIdxScanFilter
 {
 	VecIdxPredicate *predicate;
-	VecIdxSurvey share;
+	VecIdxSurvey survey;
 	VecIdxSift	sift;			/* if it is sifted */
 	VecIdxPrices prices;
 	double		pass_cost;		/* of a pass over all filter rows */

@@ -121,9 +121,9 @@ take_counts(DistanceScan *state)
 	{
 		state->stats.expanded += state->filter->sift.bridged;
 		state->stats.bridged = state->filter->sift.bridged;
-		state->stats.share = state->filter->share.share;
-		state->stats.tests = state->filter->share.rows + state->filter->sift.tests + state->sweep.tests;
-		state->stats.passes = state->filter->share.passed + state->filter->sift.passes + state->sweep.passed;
+		state->stats.share = state->filter->survey.share;
+		state->stats.tests = state->filter->survey.rows + state->filter->sift.tests + state->sweep.tests;
+		state->stats.passes = state->filter->survey.passed + state->filter->sift.passes + state->sweep.passed;
 	}
 }
 
@@ -358,7 +358,7 @@ begin_sweep(DistanceScan *state)
 {
 	vecidx_sweep_init(&state->sweep, &state->store, state->work, (Size) work_mem * 1024 / 2);
 	state->sweep.predicate = state->filter != NULL ? state->filter->predicate : NULL;
-	state->sweep.zone_memory = state->filter != NULL && state->filter->share.zones_tell ? get_hash_memory_limit() : 0;
+	state->sweep.zone_memory = state->filter != NULL && state->filter->survey.zones_tell ? get_hash_memory_limit() : 0;
 	state->sweep.cutting = state->filter != NULL && state->stats.k > 0;
 	for (uint32 i = 0; i < state->returned_count; i++)
 		vecidx_sweep_mark(&state->sweep, state->returned[i]);
