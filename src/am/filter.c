@@ -73,7 +73,7 @@ is_much(const VecIdxScanFilter *filter, const VecIdxStore *store, uint32 wanted)
 }
 
 void
-vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store)
+vecidx_scan_filter_survey(VecIdxScanFilter *filter, VecIdxStore *store)
 {
 	vecidx_survey_take(store->handle, filter->predicate, &filter->survey);
 	filter->prices = vecidx_prices_of(store->handle);

@@ -30,7 +30,7 @@ typedef struct VecIdxScanFilter
 extern VecIdxScanFilter *vecidx_scan_filter_make(IndexScanDesc scan, const VecIdxHandle *handle, bool outlives);
 
 /* Looks at some filter rows. */
-extern void vecidx_scan_filter_sample(VecIdxScanFilter *filter, VecIdxStore *store);
+extern void vecidx_scan_filter_survey(VecIdxScanFilter *filter, VecIdxStore *store);
 
 /*
  * Says whether to begin with a sift for so many rows, be it to see whether it

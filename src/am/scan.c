@@ -377,7 +377,7 @@ begin_filtered(DistanceScan *state)
 	uint32		wanted = next_batch_end(state);
 	VecIdxEffort effort;
 
-	vecidx_scan_filter_sample(state->filter, &state->store);
+	vecidx_scan_filter_survey(state->filter, &state->store);
 	effort = find_effort(state, vecidx_scan_filter_among(state->filter, &state->store, wanted));
 	if (vecidx_scan_filter_choose(state->filter, &state->store, &effort, wanted) &&
 		vecidx_scan_filter_begin(state->filter, &state->search, &state->store))

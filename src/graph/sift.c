@@ -52,7 +52,7 @@
 /* Who has looked around has to promise to cost only this many times less than a pass. */
 #define PROMISE			1.5
 
-/* Seeds of a sample that a sift begins with. */
+/* Seeds of a survey that a sift begins with. */
 #define SEEDS_MOST		4
 
 /* Lists of neighbours that fail, which are read to find enough behind them. */
@@ -358,9 +358,9 @@ matters(const VecIdxSift *sift, const VecIdxCandidate *candidate)
 	return candidate->estimate - sift->factor * candidate->bound < sift->search->threshold;
 }
 
-/* Takes over a node that matters; tells if it is among the nearest. */
+/* Tests a node, and takes it over as what it is; tells if it passes and is among the nearest. */
 static bool
-take_tested(VecIdxSift *sift, VecIdxCandidate *candidate)
+test_one(VecIdxSift *sift, VecIdxCandidate *candidate)
 {
 	if (passes(sift, candidate->node))
 		return meet_one(sift, candidate);
@@ -378,8 +378,9 @@ test_rest(VecIdxSift *sift)
 	{
 		VecIdxCandidate candidate = sift->untested[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (matters(sift, &candidate))
-			take_tested(sift, &candidate);
+			test_one(sift, &candidate);
 		else
 			sift->untested[left++] = candidate;
 	}
@@ -410,29 +411,29 @@ expand(VecIdxSift *sift, uint32 node)
 	{
 		if (!matters(sift, &around.candidate[i]))
 			leave_untested(sift, &around.candidate[i]);
-		else if (take_tested(sift, &around.candidate[i]))
+		else if (test_one(sift, &around.candidate[i]))
 			gained = true;
 	}
 	return gained;
 }
 
-/* What passes and is nearest of the sample; once. */
+/* What passes and is nearest of what the survey has seen; once. */
 static void
-begin_with_sample(VecIdxSift *sift)
+begin_with_survey(VecIdxSift *sift)
 {
 	VecIdxBatch batch;
 
 	batch.count = 0;
-	for (uint32 i = 0; i < sift->sample->seeds; i++)
+	for (uint32 i = 0; i < sift->survey->seeds; i++)
 	{
-		if (!vecidx_visited_holds(&sift->search->visited, sift->sample->seed[i]))
-			add_to_batch(&batch, sift->sample->seed[i], PASSES);
+		if (!vecidx_visited_holds(&sift->search->visited, sift->survey->seed[i]))
+			add_to_batch(&batch, sift->survey->seed[i], PASSES);
 	}
 	estimate(sift, &batch);
 	qsort(batch.candidate, batch.count, sizeof(VecIdxCandidate), compare_estimates);
 	for (int i = 0; i < Min(batch.count, SEEDS_MOST); i++)
 		vecidx_search_seed(sift->search, &batch.candidate[i]);
-	sift->sampled = true;
+	sift->surveyed = true;
 }
 
 /* Is the nearest bridge to be looked at before the nearest node that passes? */
@@ -464,9 +465,9 @@ expand_rest(VecIdxSift *sift)
 {
 	if (vecidx_nearest_full(&sift->search->beam))
 		return false;
-	if (!sift->sampled)
+	if (!sift->surveyed)
 	{
-		begin_with_sample(sift);
+		begin_with_survey(sift);
 		return true;
 	}
 	if (sift->bridges.count == 0)
@@ -503,7 +504,7 @@ local_stretch(const VecIdxSift *sift, float sparse)
 	return sift->dense + (float) (rare * rare) * (sparse - sift->dense);
 }
 
-/* Sets the rule for what has been met up to now; tells if that makes the search go farther. */
+/* Sets the rule for what has been met up to now, and tests what matters under it; tells if the search goes farther. */
 static bool
 set_rule(VecIdxSift *sift, const VecIdxStop *stop)
 {
@@ -519,17 +520,8 @@ set_rule(VecIdxSift *sift, const VecIdxStop *stop)
 		rule.stretch = local_stretch(sift, stop->stretch);
 	rule.stretch = (float) pow(sqrt(rule.stretch) + sift->added * SURE_SLACK, 2);
 	vecidx_search_rule(sift->search, &rule);
-	return rule.stretch > before;
-}
-
-/* The same, where nothing is left within the rule. */
-static bool
-go_farther(VecIdxSift *sift, const VecIdxStop *stop)
-{
-	if (!set_rule(sift, stop))
-		return false;
 	test_rest(sift);
-	return true;
+	return rule.stretch > before;
 }
 
 /* Goes on a little farther, unless that was in vain the last time; tells if it does. */
@@ -543,7 +535,6 @@ make_sure(VecIdxSift *sift, const VecIdxStop *stop)
 	sift->gains = 0;
 	set_rule(sift, stop);
 	recall_spare(sift);
-	test_rest(sift);
 	return true;
 }
 
@@ -586,7 +577,6 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 
 	set_rule(sift, stop);
 	recall_spare(sift);
-	test_rest(sift);
 	sift->vain = 0;
 	sift->added = 0;
 	for (;;)
@@ -599,16 +589,15 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 			if (!narrow_promises(sift, cost))
 				return VECIDX_SIFT_DEAR;
 			sift->narrow = true;
-			if (!sift->sampled)
-				begin_with_sample(sift);
+			if (!sift->surveyed)
+				begin_with_survey(sift);
 			set_rule(sift, stop);
-			test_rest(sift);
 		}
 		if (bridge_leads(sift))
 			expand_bridge(sift);
 		else if (vecidx_search_next(search, &nearest))
 			expand(sift, nearest.node);
-		else if (!expand_rest(sift) && !go_farther(sift, stop) && !make_sure(sift, stop))
+		else if (!expand_rest(sift) && !set_rule(sift, stop) && !make_sure(sift, stop))
 			break;
 	}
 	return vecidx_nearest_full(&search->beam) ? VECIDX_SIFTED : VECIDX_SIFT_DRY;
@@ -616,14 +605,14 @@ vecidx_sift_run(VecIdxSift *sift, const VecIdxStop *stop, double cost)
 
 void
 vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, VecIdxPredicate *predicate,
-				 const VecIdxSurvey *sample)
+				 const VecIdxSurvey *survey)
 {
 	memset(sift, 0, sizeof(VecIdxSift));
 	sift->search = search;
 	sift->store = store;
 	sift->predicate = predicate;
-	sift->sample = sample;
-	sift->share = Min(sample->share, 1);
+	sift->survey = survey;
+	sift->share = Min(survey->share, 1);
 	sift->probe_at = PROBE_TESTS;
 	sift->twins = store->handle->state.extensions > 0;
 	sift->first_field = vecidx_predicate_field(predicate);

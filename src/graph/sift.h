@@ -11,7 +11,7 @@
  * A narrow sift walks from node to node that pass.  Neighbours that fail are
  * not expanded; behind the nearest of them their own neighbours are looked
  * for, as far as is needed to have about as many that pass as a list has
- * neighbours.  It starts from what a sample has found, and so comes to where
+ * neighbours.  It starts from what a survey has found, and so comes to where
  * nodes pass, however far from the query that is.  Nodes that fail are
  * expanded as bridges when they lead nearer to the query than anything that
  * passes, for as long as that turns something up, and when nothing else is
@@ -40,8 +40,8 @@ typedef struct VecIdxSift
 	VecIdxSearch *search;
 	VecIdxStore *store;
 	VecIdxPredicate *predicate;
-	const VecIdxSurvey *sample;
-	bool		sampled;		/* it has been begun with what passes of the sample, too */
+	const VecIdxSurvey *survey;
+	bool		surveyed;		/* it has been begun with what passes of the survey, too */
 	double		share;			/* of nodes that pass: what is expected where little has been seen */
 
 	/* set by the caller before it runs */
@@ -78,7 +78,7 @@ typedef struct VecIdxSift
 } VecIdxSift;
 
 extern void vecidx_sift_init(VecIdxSift *sift, VecIdxSearch *search, VecIdxStore *store, VecIdxPredicate *predicate,
-							 const VecIdxSurvey *sample);
+							 const VecIdxSurvey *survey);
 
 /* Seeds the sift; false for an empty graph. */
 extern bool vecidx_sift_begin(VecIdxSift *sift);

@@ -1,6 +1,6 @@
 /*
  * survey.c
- *	  The share of nodes that pass a filter, by a sample.
+ *	  The share of nodes that pass a filter, by a look at some of their rows.
  */
 #include "postgres.h"
 
@@ -12,9 +12,9 @@
 #include "page/filter.h"
 #include "page/peek.h"
 
-/* Runs of consecutive rows that a sample consists of, and rows of each. */
-#define SAMPLE_RUNS		32
-#define SAMPLE_ROWS		64
+/* Runs of consecutive rows that a survey looks at, and rows of each. */
+#define SURVEY_RUNS		32
+#define SURVEY_ROWS		64
 
 /*
  * Zones are asked, of so many pages, where not more than this share of all rows
@@ -38,27 +38,27 @@ prefetch_run(VecIdxHandle *handle, const VecIdxPredicate *predicate, uint32 node
 		return;
 	vecidx_peek_prefetch_page(&peek);
 	from = peek.page + VECIDX_PAGE_START + vecidx_filter_place(&handle->shape, field, rows, at);
-	for (uint32 byte = 0; byte < SAMPLE_ROWS * handle->shape.field[field].width; byte += 64)
+	for (uint32 byte = 0; byte < SURVEY_ROWS * handle->shape.field[field].width; byte += 64)
 		__builtin_prefetch(from + byte);
 }
 
 static void
-sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdxSurvey *sample)
+survey_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdxSurvey *survey)
 {
 	uint32		first = vecidx_handle_first(handle, VECIDX_RUN_FILTER, node);
-	uint8		verdict[SAMPLE_ROWS];
-	uint32		count = vecidx_pass_page(handle, predicate, first, node - first, SAMPLE_ROWS, verdict);
+	uint8		verdict[SURVEY_ROWS];
+	uint32		count = vecidx_pass_page(handle, predicate, first, node - first, SURVEY_ROWS, verdict);
 	uint32		seeds = 0;
 
 	for (uint32 i = 0; i < count; i++)
 	{
 		if (verdict[i] == VECIDX_NO)
 			continue;
-		sample->passed++;
-		if (seeds++ < VECIDX_SAMPLE_SEEDS / SAMPLE_RUNS)
-			sample->seed[sample->seeds++] = node + i;
+		survey->passed++;
+		if (seeds++ < VECIDX_SURVEY_SEEDS / SURVEY_RUNS)
+			survey->seed[survey->seeds++] = node + i;
 	}
-	sample->rows += count;
+	survey->rows += count;
 }
 
 /*
@@ -67,15 +67,15 @@ sample_run(VecIdxHandle *handle, VecIdxPredicate *predicate, uint32 node, VecIdx
  * known.  Where many rows pass, hardly any would be left out.
  */
 static void
-ask_zones(VecIdxHandle *handle, const VecIdxPredicate *predicate, VecIdxSurvey *sample)
+ask_zones(VecIdxHandle *handle, const VecIdxPredicate *predicate, VecIdxSurvey *survey)
 {
 	const VecIdxZones *zones = vecidx_zones_get(handle, predicate);
 	double		open = 0.5;
 	uint32		zoned = 0;
 
-	sample->open = 1;
-	sample->zones_tell = sample->share < ZONES_SHARE;
-	if (zones == NULL || !sample->zones_tell)
+	survey->open = 1;
+	survey->zones_tell = survey->share < ZONES_SHARE;
+	if (zones == NULL || !survey->zones_tell)
 		return;
 	for (uint32 i = 0; i < ZONES_ASKED; i++)
 	{
@@ -85,20 +85,20 @@ ask_zones(VecIdxHandle *handle, const VecIdxPredicate *predicate, VecIdxSurvey *
 		open += (double) pg_popcount64(vecidx_zones_open(zones, handle, predicate, first)) / vecidx_strips(handle);
 		zoned += vecidx_zones_know(zones, handle, predicate, first);
 	}
-	sample->open = open / (ZONES_ASKED + 0.5);
-	sample->zones_tell = sample->open < ZONES_OPEN || zoned < ZONES_ASKED / 2;
+	survey->open = open / (ZONES_ASKED + 0.5);
+	survey->zones_tell = survey->open < ZONES_OPEN || zoned < ZONES_ASKED / 2;
 }
 
 void
-vecidx_survey_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxSurvey *sample)
+vecidx_survey_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxSurvey *survey)
 {
 	uint32		nodes = handle->state.nodes;
 
-	memset(sample, 0, sizeof(VecIdxSurvey));
-	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
-		prefetch_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS));
-	for (uint32 i = 0; i < SAMPLE_RUNS; i++)
-		sample_run(handle, predicate, (uint32) ((uint64) nodes * i / SAMPLE_RUNS), sample);
-	sample->share = (sample->passed + 0.25) / (sample->rows + 0.5);
-	ask_zones(handle, predicate, sample);
+	memset(survey, 0, sizeof(VecIdxSurvey));
+	for (uint32 i = 0; i < SURVEY_RUNS; i++)
+		prefetch_run(handle, predicate, (uint32) ((uint64) nodes * i / SURVEY_RUNS));
+	for (uint32 i = 0; i < SURVEY_RUNS; i++)
+		survey_run(handle, predicate, (uint32) ((uint64) nodes * i / SURVEY_RUNS), survey);
+	survey->share = (survey->passed + 0.25) / (survey->rows + 0.5);
+	ask_zones(handle, predicate, survey);
 }

@@ -1,6 +1,6 @@
 /*
  * survey.h
- *	  The share of nodes that pass a filter, by a sample.
+ *	  The share of nodes that pass a filter, by a look at some of their rows.
  */
 #ifndef VECIDX_SURVEY_H
 #define VECIDX_SURVEY_H
@@ -8,9 +8,9 @@
 #include "filter/predicate.h"
 #include "page/handle.h"
 
-/* What a look at some of all filter rows tells. */
-#define VECIDX_SAMPLE_SEEDS		64
+#define VECIDX_SURVEY_SEEDS		64
 
+/* What a look at some of all filter rows tells. */
 typedef struct VecIdxSurvey
 {
 	uint32		rows;			/* looked at */
@@ -19,7 +19,7 @@ typedef struct VecIdxSurvey
 	double		open;			/* part of filter rows at which a pass has to look, about, by their zones */
 	bool		zones_tell;		/* a pass should go by zones, or learn them */
 	uint32		seeds;
-	uint32		seed[VECIDX_SAMPLE_SEEDS];	/* some that pass */
+	uint32		seed[VECIDX_SURVEY_SEEDS];	/* some that pass */
 } VecIdxSurvey;
 
 extern void vecidx_survey_take(VecIdxHandle *handle, VecIdxPredicate *predicate, VecIdxSurvey *sample);

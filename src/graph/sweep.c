@@ -32,7 +32,6 @@ vecidx_sweep_mark(VecIdxSweep *sweep, uint32 node)
 {
 	if (node < sweep->nodes)
 		sweep->returned[node / 8] |= 1 << node % 8;
-	sweep->marked = true;
 }
 
 static inline bool
@@ -85,37 +84,31 @@ turn_over(Passing *passing)
 	lot->count = 0;
 }
 
-/* Verdicts that are looked at together: a bit each of a word. */
-#define TOGETHER	64
-
-/* Words of such bits that the rows of a filter page, a byte wide at least, come to. */
-#define WORDS_MOST	(BLCKSZ / TOGETHER)
-
 static inline void
 take(Passing *passing, uint32 node)
 {
 	VecIdxLot  *lot = &passing->lot[passing->filling];
 
-	if (passing->sweep->marked && is_returned(passing->sweep, node))
+	if (is_returned(passing->sweep, node))
 		return;
 	vecidx_lot_add(lot, &passing->shelf, node);
 	if (lot->count == VECIDX_LOT_ROOM)
 		turn_over(passing);
 }
 
-/* Has the rows of a page that pass estimated.  Verdicts go on with "no" to the end of what is looked at together. */
+/* Has the rows of a page that pass estimated, a word of bits for a strip.  Verdicts go on with "no" to the end of the last. */
 static void
 take_passing(Passing *passing, uint32 first, uint32 count, const uint8 *verdict)
 {
-	uint64		passes[WORDS_MOST];
-	uint32		words = (count + TOGETHER - 1) / TOGETHER;
+	uint64		passes[VECIDX_STRIPS_MOST];
+	uint32		strips = (count + VECIDX_STRIP_ROWS - 1) / VECIDX_STRIP_ROWS;
 	uint32		passed = 0;
 
-	vecidx_kernels()->within->bits(verdict, words, passes);
-	for (uint32 word = 0; word < words; word++)
+	vecidx_kernels()->within->bits(verdict, strips, passes);
+	for (uint32 strip = 0; strip < strips; strip++)
 	{
-		for (uint64 left = passes[word]; left != 0; left &= left - 1, passed++)
-			take(passing, first + word * TOGETHER + pg_rightmost_one_pos64(left));
+		for (uint64 left = passes[strip]; left != 0; left &= left - 1, passed++)
+			take(passing, first + strip * VECIDX_STRIP_ROWS + pg_rightmost_one_pos64(left));
 	}
 	passing->sweep->passed += passed;
 }
@@ -206,7 +199,7 @@ static void
 pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 {
 	VecIdxHandle *handle = sweep->store->handle;
-	uint8	   *verdict = palloc(handle->layout.run[VECIDX_RUN_FILTER].per_page + TOGETHER);
+	uint8	   *verdict = palloc(handle->layout.run[VECIDX_RUN_FILTER].per_page + VECIDX_STRIP_ROWS);
 	Passing    *passing = palloc(sizeof(Passing));
 	VecIdxZones *zones = NULL;
 	uint32		count;
@@ -236,7 +229,7 @@ pass_filter(VecIdxSweep *sweep, VecIdxKept *kept)
 			continue;
 		}
 		count = pass_page(sweep, zones, first, open, verdict);
-		memset(verdict + count, VECIDX_NO, TOGETHER);
+		memset(verdict + count, VECIDX_NO, VECIDX_STRIP_ROWS);
 		take_passing(passing, first, count, verdict);
 	}
 	for (int i = 0; i < LOTS; i++)

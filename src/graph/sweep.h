@@ -29,7 +29,6 @@ typedef struct VecIdxSweep
 	VecIdxPredicate *predicate; /* NULL: no filter */
 	uint32		room;			/* candidates that a pass may keep */
 	uint8	   *returned;		/* bitmap of nodes given out */
-	bool		marked;			/* there is one of them */
 	uint32		nodes;			/* its size; nodes born later cannot be visible to the scan */
 	Size		zone_memory;	/* set by the caller: bytes that the session's zones may take; 0: it does without */
 	bool		cutting;		/* set by the caller: passes may leave out what is farther than those wanted */

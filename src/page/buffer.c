@@ -67,12 +67,13 @@ uint32
 vecidx_crc(const void *data, Size size)
 {
 	const uint8 *bytes = data;
-	const VecIdxKernels *kernels = vecidx_kernels();
+	const VecIdxKernels *kernels;
 	Size		quarter = size / 4 / sizeof(uint64) * sizeof(uint64);
 	uint32		crc[4];
 
 	if (size < VECIDX_CRC_QUARTERED)
 		return plain_crc(data, size);
+	kernels = vecidx_kernels();
 	if (kernels->crc_quarters != NULL)
 		kernels->crc_quarters(bytes, quarter, crc);
 	else
